@@ -1,0 +1,1 @@
+"""The agentgateway command, one file a command."""

@@ -1,0 +1,1 @@
+"""gateway.yaml, from text to frozen classes."""

@@ -1,0 +1,1 @@
+"""The nouns: pure values and things with a life; no Twisted, no clock, no file."""

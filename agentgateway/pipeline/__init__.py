@@ -1,0 +1,1 @@
+"""The verbs: what a call goes through, in order.py's order."""

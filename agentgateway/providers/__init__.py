@@ -1,0 +1,1 @@
+"""What the providers speak: pure, bytes in, values out."""

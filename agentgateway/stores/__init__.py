@@ -1,0 +1,1 @@
+"""Where spend, pauses and audit records survive."""
