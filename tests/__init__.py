@@ -1,0 +1,1 @@
+"""What the package promises, in the order of its folders."""

@@ -1,0 +1,1 @@
+"""Behaviour of the pure nouns, on made-up clocks."""
