@@ -1,0 +1,192 @@
+"""Request bodies: read whole within a limit, or streamed on with back-pressure; and the two kinds a client sends."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
+
+from agentgateway.wire.errors import BodyTooLarge, WireError
+
+BUFFERED = 65_536
+"""How much of a body is taken in before anybody has asked for it."""
+
+
+class IncomingBody:
+    """The body of one request as it arrives: `limit` in bytes, `throttle(bool)` pauses and resumes the caller.
+
+    Until somebody asks, up to BUFFERED bytes are kept and then the caller is paused. `arrived` waits for all of it,
+    `stream_to` hands it on.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_consumer",
+        "_failure",
+        "_limit",
+        "_throttle",
+        "_waiting",
+        "_wanted",
+        "complete",
+        "received",
+    )
+
+    def __init__(self, limit: int, throttle: Callable[[bool], None]) -> None:
+        self.complete = False
+        self.received = 0
+        self._limit = limit
+        self._throttle = throttle
+        self._chunks: list[bytes] = []
+        self._wanted: Callable[[], None] | None = None
+        self._waiting: Deferred[None] | None = None
+        self._consumer: IConsumer | None = None
+        self._failure: WireError | None = None
+
+    # what the channel tells
+
+    def feed(self, data: bytes) -> None:
+        """Some of the body has arrived; past the limit the body fails with BodyTooLarge."""
+        if self._failure is not None:
+            return
+        self.received += len(data)
+        if self.received > self._limit:
+            self.fail(BodyTooLarge(f"a body of more than {self._limit} bytes"))
+        elif self._consumer is not None:
+            self._consumer.write(data)
+        else:
+            self._chunks.append(data)
+            if self.received > BUFFERED and self._waiting is None:
+                self._throttle(True)
+
+    def end(self) -> None:
+        """All of it has arrived."""
+        self.complete = True
+        self._fire(None)
+
+    def fail(self, error: WireError) -> None:
+        """It will not arrive in full; whoever waits for it, or asks later, gets `error`."""
+        if self._failure is None and not self.complete:
+            self._failure = error
+            self._chunks.clear()
+            self._fire(error)
+
+    def _fire(self, error: WireError | None) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            if error is None:
+                waiting.callback(None)
+            else:
+                waiting.errback(error)
+
+    # what the resource asks
+
+    @property
+    def unfinished(self) -> bool:
+        """More is to come, as far as one can tell."""
+        return not self.complete and self._failure is None
+
+    def take(self) -> bytes:
+        """What has arrived, when it is complete."""
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        return data
+
+    def arrived(self) -> "Deferred[None]":
+        """Fires when the body is complete; fails with BodyTooLarge, BodyTimeout, BadFraming or CallerGone."""
+        done: Deferred[None] = Deferred(self._forget)
+        if self._failure is not None:
+            done.errback(self._failure)
+        elif self.complete:
+            done.callback(None)
+        else:
+            self._waiting = done
+            self.want()
+        return done
+
+    def _forget(self, _done: "Deferred[None]") -> None:
+        self._waiting = None
+
+    def when_wanted(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once when somebody first asks for the body: the moment for `100 Continue`."""
+        self._wanted = tell
+
+    def want(self) -> None:
+        """Let the caller send."""
+        tell, self._wanted = self._wanted, None
+        if tell is not None:
+            tell()
+        self._throttle(False)
+
+    def stream_to(self, consumer: IConsumer) -> "Deferred[None]":
+        """Hand on what is here and what comes; fires as `arrived` does."""
+        for data in self._chunks:
+            consumer.write(data)
+        self._chunks.clear()
+        self._consumer = consumer
+        return self.arrived()
+
+    def pause(self, paused: bool) -> None:
+        """Pause or resume the caller: back-pressure from whoever streams it on."""
+        if self.unfinished:
+            self._throttle(paused)
+
+    def abandon(self) -> None:
+        """Nobody wants the rest: it is counted, not kept."""
+        self._consumer = None
+        self._chunks.clear()
+        self._forget(Deferred())
+        if self._failure is None and not self.complete:
+            self._failure = WireError("nobody wanted the rest of the body")
+
+
+@implementer(IBodyProducer)
+class WholeBody:
+    """A body that is all there; it can be sent again, on another connection or to another upstream."""
+
+    __slots__ = ("data", "length")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
+        """Write it at once."""
+        consumer.write(self.data)
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done
+
+    def stopProducing(self) -> None:
+        """Nothing goes on."""
+
+    def pauseProducing(self) -> None:
+        """It has all been written."""
+
+    def resumeProducing(self) -> None:
+        """It has all been written."""
+
+
+@implementer(IBodyProducer, IPushProducer)
+class StreamedBody:
+    """An incoming body passed on as it arrives, once; `length` is the declared one, or UNKNOWN_LENGTH (chunked)."""
+
+    def __init__(self, incoming: IncomingBody, length: int | None) -> None:
+        self._incoming = incoming
+        self.length = UNKNOWN_LENGTH if length is None else length
+
+    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
+        """Pass on until the body ends; fails as `IncomingBody.arrived` does."""
+        return self._incoming.stream_to(consumer)
+
+    def stopProducing(self) -> None:
+        """The upstream wants no more of it."""
+        self._incoming.abandon()
+
+    def pauseProducing(self) -> None:
+        """The upstream cannot take more now."""
+        self._incoming.pause(True)
+
+    def resumeProducing(self) -> None:
+        """The upstream can take more."""
+        self._incoming.pause(False)

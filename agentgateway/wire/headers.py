@@ -1,0 +1,74 @@
+"""Header lists that stay lists: (name, value) pairs as they came, as a twisted.web `Headers` when asked for."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from twisted.web.http_headers import Headers
+
+Field = tuple[bytes, bytes]
+
+
+class RawHeaders(Headers):
+    """`Headers` over a list of (name, value) pairs, order and letter case kept.
+
+    The pairs are what a proxy passes on; the index that `Headers` works with (6 us to build for 18 fields) is made
+    only when somebody calls a method beyond `getRawHeaders` and `hasHeader`. From then on the index is what counts, and
+    `pairs` is made from it.
+    """
+
+    __slots__ = ("_fields", "_index")
+
+    def __init__(self, fields: Sequence[Field] = ()) -> None:
+        self._fields: Sequence[Field] | None = fields
+        self._index: dict[bytes, list[bytes]] | None = None
+
+    @property
+    def _rawHeaders(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
+        if self._index is None:
+            full = Headers()
+            for name, value in self._fields or ():
+                full.addRawHeader(name, value)
+            self._index, self._fields = full._rawHeaders, None
+        return self._index
+
+    def pairs(self) -> Sequence[Field]:
+        """All fields as (name, value) pairs, in order."""
+        if self._fields is not None:
+            return self._fields
+        return [(name, value) for name, values in self._rawHeaders.items() for value in values]
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        """As `Headers.getRawHeaders`; over an unindexed list, one pass without building anything."""
+        if self._fields is None or isinstance(name, str):
+            return Headers.getRawHeaders(self, name, default)
+        wanted = name.lower()
+        return [value for key, value in self._fields if key.lower() == wanted] or default
+
+    def hasHeader(self, name: Any) -> bool:
+        """As `Headers.hasHeader`."""
+        return self.getRawHeaders(name) is not None
+
+    def copy(self) -> "RawHeaders":
+        """An independent copy."""
+        return RawHeaders(list(self.pairs()))
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+        """As `Headers.getAllRawHeaders`: canonical names, each with all its values."""
+        return iter(self._rawHeaders.items())
+
+
+def pairs_of(headers: Headers | None) -> Sequence[Field]:
+    """The (name, value) pairs of any `Headers`, cheap where they are a `RawHeaders`."""
+    if headers is None:
+        return ()
+    if isinstance(headers, RawHeaders):
+        return headers.pairs()
+    return [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
+
+
+def serialise(first: bytes, fields: Sequence[Field]) -> bytes:
+    """A message head: the first line, the fields and the empty line."""
+    lines = [first]
+    lines += [name + b": " + value for name, value in fields]
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
