@@ -1,0 +1,69 @@
+"""`agentgateway check`: is this configuration file right, and what does it amount to?"""
+
+import json
+import os
+from typing import Any
+
+import attrs
+import click
+
+from agentgateway.config.builtin import BUILTIN
+from agentgateway.config.load import load
+from agentgateway.config.schema import Config
+from agentgateway.errors import ConfigError
+
+
+@click.command("check")
+@click.option("-c", "--config", "path", default="gateway.yaml", show_default=True, help="The configuration file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def command(path: str, as_json: bool) -> None:
+    """Check the configuration file and exit.
+
+    Every mistake is printed on a line of its own, with file, line, key and what was expected; the exit status is then 1.
+    """
+    try:
+        config = load(path, os.environ)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        mistakes = [attrs.asdict(mistake) | {"message": str(mistake)} for mistake in error.mistakes]
+        click.echo(json.dumps({"ok": False, "file": path, "mistakes": mistakes}, indent=2))
+        raise click.exceptions.Exit(error.exit_status)
+    click.echo(json.dumps(summary(config), indent=2) if as_json else _for_people(config))
+
+
+def summary(config: Config) -> dict[str, Any]:
+    """What the file amounts to, without a secret in it."""
+    dashboard = config.dashboard
+    return {
+        "ok": True,
+        "file": config.path,
+        "agents": list(config.agents),
+        "providers": list(config.providers),
+        "policies": [policy.name for policy in config.policies],
+        "listen": list(config.gateway.listen),
+        "dashboard": None if dashboard is None else {"host": dashboard.host, "port": dashboard.port},
+        "audit": config.audit.log_file,
+        "store": config.store,
+    }
+
+
+def _for_people(config: Config) -> str:
+    named = [agent for agent in config.agents if agent != "*"]
+    own = [name for name in config.providers if config.providers[name] is not BUILTIN.get(name)]
+    unnamed = "others by the template" if "*" in config.agents else "others refused"
+    dashboard = config.dashboard
+    lines = {
+        "agents": f"{len(named)} named ({_some(named)}), {unnamed}" if named else f"none named, {unnamed}",
+        "providers": f"{len(config.providers)}, from this file: {_some(own) if own else 'none'}",
+        "policies": _some([policy.name for policy in config.policies]) if config.policies else "none",
+        "listening": ", ".join(config.gateway.listen),
+        "dashboard": "off" if dashboard is None else f"{dashboard.host} port {dashboard.port}",
+        "audit log": config.audit.log_file or "in memory only",
+        "store": config.store,
+    }
+    return "\n".join([f"{config.path}: ok", *(f"  {name:<10} {value}" for name, value in lines.items())])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
