@@ -1,9 +1,20 @@
--- One call of an agent: a message of about 1 KB, not streamed.
+-- One call of an agent: a message of about 1 KB, not streamed, with the headers that an official SDK sends.
 local words = "Please weigh the two plans against each other and name the weaker one. "
 wrk.method = "POST"
+wrk.headers["accept"] = "application/json"
+wrk.headers["accept-encoding"] = "gzip, deflate"
 wrk.headers["content-type"] = "application/json"
+wrk.headers["user-agent"] = "Anthropic/Python 1.17.0"
 wrk.headers["anthropic-version"] = "2023-06-01"
 wrk.headers["x-agent-id"] = "bench"
 wrk.headers["x-api-key"] = "not-a-key"
+wrk.headers["x-stainless-arch"] = "x64"
+wrk.headers["x-stainless-async"] = "false"
+wrk.headers["x-stainless-lang"] = "python"
+wrk.headers["x-stainless-os"] = "Linux"
+wrk.headers["x-stainless-package-version"] = "1.17.0"
+wrk.headers["x-stainless-retry-count"] = "0"
+wrk.headers["x-stainless-runtime"] = "CPython"
+wrk.headers["x-stainless-runtime-version"] = "3.11.7"
 wrk.headers["x-standin-bytes"] = "700"
 wrk.body = '{"model":"claude-sonnet-4-5","max_tokens":400,"messages":[{"role":"user","content":"' .. words:rep(13) .. '"}]}'

@@ -27,7 +27,7 @@ def summarise(rounds, single, absent):
 
 
 def _ratios(rounds):
-    """`{subject: {"call/nginx": ratio, ...}}`, over nginx and the stock proxy; of first bytes, what is added to direct."""
+    """`{subject: {"call/nginx": ratio, ...}}`, over nginx and the stock proxy; first bytes without direct's."""
     ratios = {}
     for name in rounds[0] if rounds else ():
         for base in ("nginx", "stock"):

@@ -1,8 +1,11 @@
 """The calls that both load clients make, as bytes."""
 
 HEADERS = (
-    "host: 127.0.0.1\r\ncontent-type: application/json\r\nanthropic-version: 2023-06-01\r\n"
-    "x-agent-id: bench\r\nx-api-key: not-a-key\r\n"
+    "host: 127.0.0.1\r\naccept: application/json\r\naccept-encoding: gzip, deflate\r\n"
+    "content-type: application/json\r\nuser-agent: Anthropic/Python 1.17.0\r\nanthropic-version: 2023-06-01\r\n"
+    "x-agent-id: bench\r\nx-api-key: not-a-key\r\nx-stainless-arch: x64\r\nx-stainless-async: false\r\n"
+    "x-stainless-lang: python\r\nx-stainless-os: Linux\r\nx-stainless-package-version: 1.17.0\r\n"
+    "x-stainless-retry-count: 0\r\nx-stainless-runtime: CPython\r\nx-stainless-runtime-version: 3.11.7\r\n"
 )
 WORDS = "Please weigh the two plans against each other and name the weaker one. " * 13
 
