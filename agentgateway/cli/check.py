@@ -19,7 +19,8 @@ from agentgateway.errors import ConfigError
 def command(path: str, as_json: bool) -> None:
     """Check the configuration file and exit.
 
-    Every mistake is printed on a line of its own, with file, line, key and what was expected; the exit status is then 1.
+    Every mistake is printed on a line of its own, with file, line, key and what was expected; the exit
+    status is then 1.
     """
     try:
         config = load(path, os.environ)

@@ -5,6 +5,7 @@ wrong, 2 usage, 3 gateway not reachable; a `GatewayError` that a command lets th
 """
 
 import importlib
+import importlib.metadata
 from typing import Any, NoReturn
 
 import click
@@ -60,7 +61,15 @@ def fail(error: GatewayError) -> NoReturn:
     raise click.exceptions.Exit(error.exit_status)
 
 
+def version() -> str:
+    """The installed version; a checkout that was never installed has none."""
+    try:
+        return importlib.metadata.version("twisted-agentgateway")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="twisted-agentgateway", prog_name="agentgateway")
+@click.version_option(version(), prog_name="agentgateway")
 def main() -> None:
     """A gateway between AI agents and the providers they call: budgets, limits, policies, one audit log."""

@@ -73,7 +73,7 @@ def manhole(node: Node) -> str:
     _, arguments = _split(node, value)
     siblings = node.parent.entries if isinstance(node.parent, Table) else {}
     keys = siblings.get("authorized_keys")
-    if isinstance(keys, Scalar) and not keys.is_null:
+    if isinstance(keys, Scalar) and keys.text and not keys.is_null:
         return value
     if not value.startswith("unix:"):
         raise Wrong(node, "a unix: endpoint, or authorized_keys beside it", shown(node))

@@ -100,7 +100,8 @@ class Policy:
     name: str
     condition: str
     action: PolicyAction
-    params: Mapping[str, object] = {}
+    params: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+    """As read: throttle has `rate` (a `Rate`), alert may have `webhook` (str, never shown) and `cooldown` (seconds)."""
     agents: tuple[str, ...] = ()
     """Agent ids or tags it is narrowed to; empty: all."""
 

@@ -93,7 +93,9 @@ class Structure:
             name: override(rename=key, struct_hook=_hook(readers[name]) if name in readers else None)
             for name, key in keys.items()
         }
-        build = make_dict_structure_fn(cls, self.converter, _cattrs_detailed_validation=True, **overrides)
+        build: Callable[[Any, Any], Any] = make_dict_structure_fn(
+            cls, self.converter, _cattrs_detailed_validation=True, **overrides
+        )
         known = tuple(key for key in keys.values() if key not in hidden) + aside
         needed = tuple(f.name for f in attrs.fields(cls) if f.default is attrs.NOTHING)
         return _Record(cls, build, known, needed, given)
