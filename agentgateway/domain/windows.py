@@ -29,13 +29,17 @@ class Window:
         return self.start <= now < self.end
 
 
+NEVER: Final = Window(0, 0)
+"""A window that nothing lies in."""
+
+
 @attrs.define
 class Calendar:
     """The hours and days of one zone. The latest of each is kept, so that asking again costs a comparison."""
 
     zone: ZoneInfo
-    _hour: Window = Window(0, 0)
-    _day: Window = Window(0, 0)
+    _hour: Window = NEVER
+    _day: Window = NEVER
 
     @classmethod
     def of(cls, timezone: str) -> Self:

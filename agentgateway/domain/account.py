@@ -1,0 +1,243 @@
+"""One agent's money, in integer nano-dollars: what it spent, what its calls in flight may still cost, and its caps.
+
+A call **reserves** an amount before it goes out, **accrues** cost while its answer streams, and is **settled** exactly
+once at what it cost (or **released**, when it never went out). Reserved money counts against every cap as if spent.
+
+Under ``enforcement: hard`` the amount is the worst case, and at any moment, for every cap, what is spent in its window
+and what is reserved are together no more than the cap. A reservation that is outgrown grows only where there is room.
+Under ``estimate`` the amount is what this agent's calls lately cost, and a stream is cut when spent and accrued money
+reach a cap: a cap is passed by no more than what was in flight. Both ways the truth is booked: `settle` never refuses.
+
+A reservation belongs to no window: it counts against whichever is current. A call is charged to the hour and the day in
+which it settles. Lowering a cap stops new calls and cuts those that have reached it; money spent stays spent.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Self
+
+import attrs
+
+from agentgateway.config.schema import Budget
+from agentgateway.domain.caps import Cap, CapExceeded, Crossing, Estimate, Limit, NotOpen, Reservation, limits_of
+from agentgateway.domain.counters import PerMinute, Tallies, Tally
+from agentgateway.domain.journal import Counted, Record, Released, Reserved, Settled
+from agentgateway.domain.windows import Calendar
+
+UNKNOWN_SHARE: Final = 4
+"""Before an agent has any history a call reserves at most this part of the room left, so that a first burst gets in."""
+
+
+@attrs.define(eq=False)
+class Account:
+    """One agent's spend, counts, reservations and caps. `journal` is told each change, once it is made."""
+
+    id: str
+    budget: Budget
+    _hours: Tallies
+    _days: Tallies
+    journal: Callable[[Record], None] | None = None
+    life: Tally = attrs.Factory(Tally)
+    """All it ever did."""
+    estimate: Estimate = attrs.Factory(Estimate)
+    cost_pace: PerMinute = attrs.Factory(PerMinute)
+    """Nano-dollars a minute."""
+    call_pace: PerMinute = attrs.Factory(PerMinute)
+    """Calls a minute."""
+    reserved: int = 0
+    accrued: int = 0
+    """What the calls in flight have cost so far, all together."""
+    _open: dict[str, Reservation] = attrs.Factory(dict)
+    _limits: tuple[Limit, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        self.set_caps(self.budget)
+
+    @classmethod
+    def new(cls, id: str, budget: Budget, calendar: Calendar, journal: Callable[[Record], None] | None = None) -> Self:
+        """An account nothing was spent from."""
+        return cls(id, budget, Tallies(calendar.hour), Tallies(calendar.day), journal)
+
+    def hour(self, now: float) -> Tally:
+        """The current clock hour's sums."""
+        return self._hours.at(now)
+
+    def day(self, now: float) -> Tally:
+        """The current day's sums."""
+        return self._days.at(now)
+
+    def reservation(self, id: str) -> Reservation | None:
+        """The reservation of a call in flight."""
+        return self._open.get(id)
+
+    @property
+    def open(self) -> tuple[Reservation, ...]:
+        """The reservations in flight, oldest first."""
+        return tuple(self._open.values())
+
+    def set_caps(self, budget: Budget) -> None:
+        """Other caps, for calls in flight too."""
+        self.budget = budget
+        self._limits = limits_of(budget, self.life, self._hours, self._days)
+
+    def set_calendar(self, calendar: Calendar, now: float) -> None:
+        """Other windows; what was spent in the current ones is carried over."""
+        self._hours = Tallies.restore(calendar.hour, self._hours.rows(), now)
+        self._days = Tallies.restore(calendar.day, self._days.rows(), now)
+        self.set_caps(self.budget)
+
+    def caps(self, now: float) -> Iterator[Cap]:
+        """The caps that are set; the one that lasts longest comes first."""
+        return (limit.cap(now, self.reserved) for limit in self._limits)
+
+    def fits(self, now: float, amount: int) -> Cap | None:
+        """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
+        held = self.reserved + amount
+        for limit in self._limits:
+            spent = limit.tally(now).cost
+            if spent >= limit.limit or spent + held > limit.limit:
+                return limit.cap(now, self.reserved)
+        return None
+
+    def exhausted(self, now: float) -> Cap | None:
+        """The cap that is spent up, if one is: what pauses an agent."""
+        return next((cap for cap in self.caps(now) if cap.exhausted), None)
+
+    def room(self, now: float) -> int | None:
+        """What may still be reserved under every cap, 0 or more; None where there is no cap."""
+        if not self._limits:
+            return None
+        return max(0, min(limit.limit - limit.tally(now).cost for limit in self._limits) - self.reserved)
+
+    def quote(self, now: float, worst: int) -> int:
+        """The amount to reserve for a call that costs at most `worst`.
+
+        Under `hard` that is `worst`. Under `estimate` it is what calls of this agent lately cost, but no more than
+        `worst` and no more than the room: while there is room, one more call fits. Without history it is a share of it.
+        """
+        if self.budget.enforcement == "hard":
+            return worst
+        known = self.estimate.mean > 0
+        amount = min(worst, self.estimate.amount) if known else worst
+        room = self.room(now)
+        if room is None:
+            return amount
+        return min(amount, room if known else -(-room // UNKNOWN_SHARE))
+
+    def reserve(self, now: float, amount: int, id: str) -> Reservation:
+        """Hold `amount` for the call `id`. Raises CapExceeded, or ValueError for an amount or id that cannot be."""
+        if amount < 0 or id in self._open:
+            raise ValueError(f"cannot reserve {amount} for {id!r}")
+        cap = self.fits(now, amount)
+        if cap is not None:
+            raise CapExceeded(cap)
+        return self.hold(id, amount)
+
+    def hold(self, id: str, amount: int) -> Reservation:
+        """Reserve without asking the caps: for what a journal or snapshot says has been reserved."""
+        reservation = self._open[id] = Reservation(id, self.id, amount)
+        self.reserved += amount
+        self._tell(Reserved(self.id, id, amount))
+        return reservation
+
+    def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:
+        """The call has cost this much by now (it never falls); True when its stream must be cut. Raises NotOpen."""
+        self._require(reservation)
+        more = cost_so_far - reservation.accrued
+        if more > 0:
+            reservation.accrued = cost_so_far
+            self.accrued += more
+        growth = reservation.accrued - reservation.amount
+        outgrown = growth > 0 and not self._grow(now, reservation, growth)
+        return outgrown or self._reached(now)
+
+    def settle(self, now: float, reservation: Reservation, cost: int) -> tuple[Crossing, ...]:
+        """Book what the call cost, whatever it held; gives the warnings this brings. Raises NotOpen, ValueError."""
+        if cost < 0:
+            raise ValueError(f"a call cannot cost {cost}")
+        self._close(reservation)
+        for tally in self._tallies(now):
+            tally.cost += cost
+        self.cost_pace.add(now, cost)
+        self.estimate.learn(cost)
+        self._tell(Settled(self.id, reservation.id, cost, self._booked_at(now)))
+        return tuple(self._crossings(now, cost))
+
+    def release(self, reservation: Reservation) -> None:
+        """The call never went out: its money is free again. Raises NotOpen."""
+        self._close(reservation)
+        self._tell(Released(self.id, reservation.id))
+
+    def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
+        """One more answered call, free ones too."""
+        for tally in self._tallies(now):
+            tally.count(error, input_tokens, output_tokens)
+        self.call_pace.add(now, 1)
+        self._tell(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
+
+    def recover(self, now: float) -> tuple[Reservation, ...]:
+        """After a crash nobody knows what the calls in flight cost: settle each at what it held. Gives those calls."""
+        lost = self.open
+        for reservation in lost:
+            self.settle(now, reservation, reservation.amount)
+        return lost
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that must survive, as integers in lists and dicts that JSON can hold; caps are configuration."""
+        return {
+            "life": self.life.numbers(),
+            "hours": self._hours.rows(),
+            "days": self._days.rows(),
+            "estimate": [self.estimate.mean, self.estimate.deviation],
+            "open": {reservation.id: reservation.amount for reservation in self._open.values()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any], now: float) -> None:
+        """Be what `snapshot` says, in place of everything but caps; tells the journal nothing."""
+        self.life = Tally(*snapshot["life"])
+        self._hours = self._hours.restore(self._hours.windows, snapshot["hours"], now)
+        self._days = self._days.restore(self._days.windows, snapshot["days"], now)
+        self.estimate = Estimate(*snapshot["estimate"])
+        self._open = {id: Reservation(id, self.id, amount) for id, amount in snapshot["open"].items()}
+        self.reserved, self.accrued = sum(snapshot["open"].values()), 0
+        self.set_caps(self.budget)
+
+    def _tallies(self, now: float) -> tuple[Tally, Tally, Tally]:
+        return self._hours.at(now), self._days.at(now), self.life
+
+    def _booked_at(self, now: float) -> float:
+        """An instant of the windows that were booked to, also where a clock stepped back has not left them yet."""
+        return max(now, self._hours.window(now).start, self._days.window(now).start)
+
+    def _require(self, reservation: Reservation) -> None:
+        if self._open.get(reservation.id) is not reservation:
+            raise NotOpen(reservation.id)
+
+    def _close(self, reservation: Reservation) -> None:
+        self._require(reservation)
+        del self._open[reservation.id]
+        self.reserved -= reservation.amount
+        self.accrued -= reservation.accrued
+
+    def _grow(self, now: float, reservation: Reservation, growth: int) -> bool:
+        room = self.room(now) if self.budget.enforcement == "hard" else None
+        if room is not None and growth > room:
+            return False
+        reservation.amount += growth
+        self.reserved += growth
+        return True
+
+    def _reached(self, now: float) -> bool:
+        """Whether a cap is used up by what is spent and accrued; under `hard` only a lowered cap can be passed."""
+        slack = 0 if self.budget.enforcement == "hard" else 1
+        return any(limit.tally(now).cost + self.accrued + slack > limit.limit for limit in self._limits)
+
+    def _crossings(self, now: float, cost: int) -> Iterator[Crossing]:
+        for limit in self._limits:
+            spent = limit.tally(now).cost
+            for fraction in (*self.budget.warn_at, 1):
+                if spent - cost < limit.limit * fraction <= spent:
+                    yield Crossing(fraction, limit.cap(now, self.reserved))
+
+    def _tell(self, record: Record) -> None:
+        if self.journal is not None:
+            self.journal(record)

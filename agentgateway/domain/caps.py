@@ -1,0 +1,120 @@
+"""What an account answers with: caps as they stand, warnings, reservations; and the estimate of a call's cost."""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import attrs
+
+from agentgateway.config.schema import Budget
+from agentgateway.domain.counters import Tallies, Tally
+from agentgateway.domain.windows import Window
+
+CapName = Literal["hour", "day", "total"]
+
+_MEAN_WEIGHT: Final = 8
+_DEVIATION_WEIGHT: Final = 4
+
+
+@attrs.frozen
+class Cap:
+    """One cap as it stands: nano-dollars, and the epoch second at which its window ends (None: never)."""
+
+    name: CapName
+    limit: int
+    spent: int
+    reserved: int
+    resets_at: int | None
+
+    @property
+    def remaining(self) -> int:
+        """What is neither spent nor reserved; 0 where a cap was passed."""
+        return max(0, self.limit - self.spent - self.reserved)
+
+    @property
+    def exhausted(self) -> bool:
+        """Spent, not only reserved: nothing but the window's end or a higher cap helps."""
+        return self.spent >= self.limit
+
+
+@attrs.frozen
+class Limit:
+    """A cap that is set, and where to look up what is spent of it."""
+
+    name: CapName
+    limit: int
+    tally: Callable[[float], Tally]
+    window: Callable[[float], Window] | None
+
+    def cap(self, now: float, reserved: int) -> Cap:
+        """The cap as it stands."""
+        resets_at = self.window(now).end if self.window else None
+        return Cap(self.name, self.limit, self.tally(now).cost, reserved, resets_at)
+
+
+def limits_of(budget: Budget, life: Tally, hours: Tallies, days: Tallies) -> tuple[Limit, ...]:
+    """The caps that `budget` sets; the one that lasts longest comes first, since it says best when a refusal ends."""
+    found = []
+    if budget.max_cost_total is not None:
+        found.append(Limit("total", budget.max_cost_total, lambda now: life, None))
+    if budget.max_cost_per_day is not None:
+        found.append(Limit("day", budget.max_cost_per_day, days.at, days.window))
+    if budget.max_cost_per_hour is not None:
+        found.append(Limit("hour", budget.max_cost_per_hour, hours.at, hours.window))
+    return tuple(found)
+
+
+@attrs.define
+class CapExceeded(Exception):
+    """A call does not fit under `cap`; nothing was reserved."""
+
+    cap: Cap
+
+
+@attrs.define
+class NotOpen(Exception):
+    """A reservation that is settled, released or not this account's; nothing was changed."""
+
+    id: str
+
+
+@attrs.frozen
+class Crossing:
+    """A settlement took the spend over a `fraction` of a cap: one of `warn_at`, or 1 when the cap is reached."""
+
+    fraction: float
+    cap: Cap
+
+
+@attrs.define(eq=False)
+class Reservation:
+    """What one call in flight holds; `amount` and `accrued` in nano-dollars."""
+
+    id: str
+    agent: str
+    amount: int
+    accrued: int = 0
+
+
+@attrs.define
+class Estimate:
+    """What a call of one agent costs, from its latest ones: a decaying mean and a decaying mean deviation."""
+
+    mean: int = 0
+    """0: no call has cost anything yet."""
+    deviation: int = 0
+
+    def learn(self, cost: int) -> None:
+        """One more call's cost; free calls say nothing about those that are paid for."""
+        if cost <= 0:
+            return
+        if not self.mean:
+            self.mean, self.deviation = cost, cost // 2
+            return
+        error = cost - self.mean
+        self.mean = max(1, self.mean + error // _MEAN_WEIGHT)
+        self.deviation += (abs(error) - self.deviation) // _DEVIATION_WEIGHT
+
+    @property
+    def amount(self) -> int:
+        """Enough for most calls: the mean and twice the deviation."""
+        return self.mean + 2 * self.deviation
