@@ -144,14 +144,17 @@ class IncomingBody:
 class WholeBody:
     """A body that is all there; it can be sent again, on another connection or to another upstream."""
 
-    __slots__ = ("data", "length")
+    __slots__ = ("data", "length", "sent")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.length = len(data)
+        self.sent = False
+        """Whether it has been handed to a connection: an upstream may have begun to work."""
 
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
         """Write it at once."""
+        self.sent = True
         consumer.write(self.data)
         done: Deferred[None] = Deferred()
         done.callback(None)
@@ -174,9 +177,11 @@ class StreamedBody:
     def __init__(self, incoming: IncomingBody, length: int | None) -> None:
         self._incoming = incoming
         self.length = UNKNOWN_LENGTH if length is None else length
+        self.sent = False
 
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
         """Pass on until the body ends; fails as `IncomingBody.arrived` does."""
+        self.sent = True
         return self._incoming.stream_to(consumer)
 
     def stopProducing(self) -> None:

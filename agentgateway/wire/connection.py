@@ -89,6 +89,7 @@ class Connection(Protocol):
         if body is None:
             self.write(head)
         elif isinstance(body, WholeBody):
+            body.sent = True
             self.write(head + body.data)
         else:
             self._stream(head, body)
