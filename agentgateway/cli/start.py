@@ -1,0 +1,76 @@
+"""`agentgateway start`: the same service as `twistd -n agentgateway`, in the foreground."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from agentgateway.config.load import load
+from agentgateway.config.schema import Config
+from agentgateway.errors import GatewayError
+
+
+class StartError(GatewayError):
+    """The gateway could not start; the message says why."""
+
+
+@click.command("start")
+@click.option("-c", "--config", "path", default="gateway.yaml", show_default=True, help="The configuration file.")
+def command(path: str) -> None:
+    """Start the gateway in the foreground; it stops on SIGINT and SIGTERM.
+
+    \b
+    Examples:
+      agentgateway start
+      agentgateway start -c /etc/agentgateway/gateway.yaml
+    """
+    config = load(path, os.environ)  # mistakes are told before anything of Twisted is loaded
+    from twisted.internet import reactor
+
+    from agentgateway.tap import GatewayService, use_monotonic_clock
+
+    use_monotonic_clock(reactor)
+    run(GatewayService(config, reactor), reactor, welcome(config))
+
+
+def run(service: Any, reactor: Any, words: str) -> None:
+    """Run `service` until a signal stops it; raises StartError where it cannot listen."""
+    from twisted.internet.error import CannotListenError
+    from twisted.logger import globalLogBeginner, textFileLogObserver
+
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    try:
+        service.privilegedStartService()
+    except (CannotListenError, OSError) as error:
+        raise StartError(f"cannot listen: {error}")
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    click.echo(words)
+    reactor.run()
+
+
+def welcome(config: Config) -> str:
+    """What to do next, for somebody who sees it for the first time."""
+    url = next((f"http://{host}" for host in map(_address, config.gateway.listen) if host), "http://HOST:PORT")
+    agent = next((name for name in config.agents if name != "*"), "my-agent")
+    return f"""
+agentgateway is running on {url} with {config.path}
+
+Point an agent at it; it may bring its own provider key:
+  Anthropic SDK, Claude Code   ANTHROPIC_BASE_URL={url}/agents/{agent}
+  OpenAI SDK                   OPENAI_BASE_URL={url}/agents/{agent}/v1
+  or send the header           x-agent-id: {agent}
+
+No provider key at hand?  `make demo` (or `agentgateway demo`) shows it with a stand-in provider and a simulated fleet.
+"""
+
+
+def _address(endpoint: str) -> str | None:
+    """`host:port` of a TCP endpoint string, as somebody on this machine would type it."""
+    parts = endpoint.split(":")
+    if parts[0] != "tcp" or len(parts) < 2:
+        return None
+    named = dict(part.partition("=")[::2] for part in parts[1:])
+    host = named.get("interface", "")
+    return f"{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{named.get('port', parts[1])}"

@@ -1,0 +1,83 @@
+"""The audit record of one call: what it was, how it went, what it cost. No bodies, no keys."""
+
+import time
+
+import msgspec
+
+from agentgateway.domain.exchange import Exchange, Moment
+
+
+class AuditRecord(msgspec.Struct, frozen=True):
+    """One line of the audit log, its fields in the order they are written."""
+
+    id: str
+    ts: str
+    agent: str | None
+    provider: str | None
+    model: str | None
+    requested_model: str | None
+    method: str
+    path: str
+    status: int
+    outcome: str
+    reason: str | None
+    stream: bool
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    usage: str
+    cost_usd: float
+    """Nano-dollars divided by 10^9: the nearest double, which prints as the exact decimal up to nine million dollars."""
+    latency_ms: float
+    ttfb_ms: float | None
+    session: str | None
+    tags: tuple[str, ...]
+    prices: str | None
+    """"known", or "assumed" where the model has no price; None where nothing was priced."""
+
+
+encode = msgspec.json.Encoder().encode
+_stamp: tuple[int, str] = (0, "")
+
+
+def iso(wall: float) -> str:
+    """Epoch seconds as ISO-8601 UTC with milliseconds, rounded down."""
+    global _stamp
+    second = int(wall)
+    if _stamp[0] != second:  # most calls of a second share its text
+        _stamp = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+    return f"{_stamp[1]}.{int((wall - second) * 1000):03d}Z"
+
+
+def record_of(exchange: Exchange, now: Moment) -> AuditRecord:
+    """The record of a call that is over."""
+    usage, target, began = exchange.usage, exchange.target, exchange.began
+    first = exchange.first_byte
+    return AuditRecord(
+        exchange.id,
+        iso(began.wall),
+        exchange.agent_id,
+        target.provider.name if target is not None else None,
+        exchange.model,
+        exchange.requested_model,
+        exchange.method,
+        exchange.path or exchange.uri.partition("?")[0],
+        exchange.status,
+        exchange.outcome,
+        exchange.reason,
+        exchange.streamed,
+        usage.reported_input,
+        usage.output,
+        usage.cache_read,
+        usage.cache_write + usage.cache_write_1h,
+        usage.reasoning,
+        exchange.usage_kind,
+        exchange.cost / 1e9,
+        round((now.monotonic - began.monotonic) * 1000, 3),
+        None if first is None else round(first * 1000, 3),
+        exchange.session,
+        exchange.agent.config.tags if exchange.agent is not None else (),
+        None if exchange.rates is None else "assumed" if exchange.rates.assumed else "known",
+    )

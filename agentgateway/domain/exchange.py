@@ -1,0 +1,110 @@
+"""One call, from its head to its audit record: each step of the pipeline reads what it needs and fills in what it learned."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from agentgateway.config.schema import Provider
+from agentgateway.domain.pricing import Rates
+from agentgateway.domain.refusal import Refusal
+from agentgateway.domain.usage import Usage
+
+if TYPE_CHECKING:
+    from agentgateway.domain.fleet import AgentState
+    from agentgateway.providers.dialect import Asked, Surface
+
+Outcome = Literal["ok", "refused", "upstream_error", "client_gone", "cut", "truncated"]
+Field = tuple[bytes, bytes]
+
+
+@attrs.frozen(slots=True)
+class Moment:
+    """A point in time, read once per event: `monotonic` seconds for durations, `wall` epoch seconds for the calendar."""
+
+    monotonic: float
+    wall: float
+
+
+@attrs.frozen(slots=True)
+class Target:
+    """Where a call can go, and what it would cost there; `rates` None: no price and none assumed."""
+
+    provider: Provider
+    rates: Rates | None
+
+
+@attrs.define(slots=True, eq=False)
+class Exchange:
+    """A call on its way. Empty values mean "not known yet", or not at all for a call refused early."""
+
+    id: str
+    began: Moment
+    method: str
+    uri: str
+    """As received: path and query."""
+    fields: Sequence[Field]
+    """The caller's header fields as received."""
+    body: bytes | None = None
+    """The whole body, once it is there; None where it streams through or has not arrived."""
+    body_pending: bool = False
+    """Whether (more of) the body is still to come."""
+
+    # identify
+    agent: "AgentState | None" = None
+    agent_id: str | None = None
+    uri_upstream: str = ""
+    """`uri` without the gateway's own prefixes."""
+    provider_named: str | None = None
+    key_is_ours: bool = False
+    """The credential presented is a gateway key, which never travels upstream."""
+    session: str | None = None
+
+    # understand
+    surface: "Surface | None" = None
+    asked: "Asked | None" = None
+
+    strip_usage: bool = False
+    """The gateway asked for a usage chunk that the caller did not ask for, and takes it out again."""
+
+    # choose
+    targets: Sequence[Target] = ()
+    target: Target | None = None
+
+    # how it went
+    position: int = 0
+    admitted: bool = False
+    closed: bool = False
+    sent: bool = False
+    """Whether the request has reached a provider, which may have begun to work (and to bill)."""
+    refusal: Refusal | None = None
+    status: int = 0
+    outcome: Outcome = "ok"
+    reason: str | None = None
+    streamed: bool = False
+    model: str | None = None
+    usage: Usage = attrs.Factory(Usage)
+    usage_kind: Literal["exact", "estimated", "none"] = "none"
+    cost: int = 0
+    """Nano-dollars."""
+    rates: Rates | None = None
+    """What `cost` was reckoned with."""
+    first_byte: float | None = None
+    """Seconds from `began` to the first byte from upstream."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """This call ends with a refusal of ours."""
+        self.refusal = refusal
+        self.status = refusal.status
+        self.reason = refusal.reason
+        self.outcome = "upstream_error" if refusal.reason.startswith("upstream_") else "refused"
+
+    @property
+    def requested_model(self) -> str | None:
+        """The model the caller named."""
+        return self.asked.model if self.asked is not None else None
+
+    @property
+    def path(self) -> str:
+        """The path that goes upstream, without its query."""
+        return self.uri_upstream.partition("?")[0]

@@ -1,0 +1,103 @@
+"""Who is calling: by gateway key, by the header `x-agent-id`, or by the path prefix `/agents/<id>`, in that order."""
+
+from hashlib import sha256
+
+from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.fleet import ANONYMOUS, AGENT_ID, AgentState, Fleet
+from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.onion import Answer, Quiet
+
+_SESSION = (b"x-claude-code-session-id", b"x-session-id", b"session-id", b"session_id")
+
+
+class Identify(Quiet):
+    """Finds the agent; an agent that has a key is only ever found by that key."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """Refuses unknown agents, missing and wrong keys, and ambiguous identities."""
+        named = self._split_path(exchange)
+        try:
+            claimed, keys = self._read_fields(exchange)
+        except ValueError as ambiguous:
+            return Refusal("bad_request", str(ambiguous))
+        if self._fleet.by_key:
+            for key in keys:
+                owner = self._fleet.by_key.get(sha256(key).digest())
+                if owner is not None:
+                    exchange.key_is_ours = True
+                    return self._found(exchange, owner)
+        agent_id = claimed or named or ANONYMOUS
+        agent = self._fleet.get(agent_id) or self._fleet.find(agent_id)
+        if agent is None:
+            return self._unknown(exchange, claimed or named)
+        exchange.agent_id = agent.id
+        if agent.config.key_sha256 is not None:
+            return Refusal(
+                "bad_key",
+                f"agent {agent.id!r} must present its gateway key in x-api-key or as Authorization: Bearer",
+            )
+        return self._found(exchange, agent)
+
+    @staticmethod
+    def _found(exchange: Exchange, agent: AgentState) -> None:
+        exchange.agent = agent
+        exchange.agent_id = agent.id
+
+    @staticmethod
+    def _unknown(exchange: Exchange, claimed: str | None) -> Refusal:
+        if claimed is None:
+            return Refusal("unknown_agent", "no agent named: send x-agent-id, or use a base URL with /agents/<agent-id>")
+        if not AGENT_ID.fullmatch(claimed):
+            return Refusal("unknown_agent", "an agent id is 1 to 128 of A-Z a-z 0-9 . _ -")
+        exchange.agent_id = claimed
+        return Refusal("unknown_agent", f"no agent {claimed!r}: add it to `agents` in the gateway's configuration")
+
+    @staticmethod
+    def _split_path(exchange: Exchange) -> str | None:
+        """Take the gateway's own prefixes off the path; gives the agent id in it, if any."""
+        uri, agent_id = exchange.uri, None
+        if uri.startswith("/agents/"):
+            agent_id, slash, rest = uri[8:].partition("/")
+            agent_id, question, query = agent_id.partition("?")
+            uri = slash + rest if slash and not question else "/" + question + query + slash + rest
+        if uri.startswith("/providers/"):
+            name, _, rest = uri[11:].partition("/")
+            exchange.provider_named = name
+            uri = "/" + rest
+        exchange.uri_upstream = uri
+        return agent_id
+
+    @staticmethod
+    def _read_fields(exchange: Exchange) -> tuple[str | None, list[bytes]]:
+        """(claimed id, credentials that might be gateway keys); raises ValueError where the identity is ambiguous."""
+        claimed: str | None = None
+        keys: list[bytes] = []
+        for name, value in exchange.fields:
+            size = len(name)
+            # The length tells nearly all fields apart before a letter is looked at.
+            if size == 10:
+                lower = name.lower()
+                if lower == b"x-agent-id":
+                    if claimed is not None:
+                        raise ValueError("two x-agent-id headers: send one")
+                    claimed = value.strip().decode("latin-1")
+                elif lower == b"connection" and b"x-agent-id" in value.lower():
+                    raise ValueError("x-agent-id is named by Connection: send it as an end-to-end header")
+                elif lower in _SESSION:
+                    exchange.session = _text(value)
+            elif size == 9 and name.lower() == b"x-api-key":
+                keys.append(value.strip())
+            elif size == 13 and name.lower() == b"authorization":
+                scheme, _, token = value.strip().partition(b" ")
+                if scheme.lower() == b"bearer":
+                    keys.append(token.strip())
+            elif size in (12, 24) and name.lower() in _SESSION:
+                exchange.session = _text(value)
+        return claimed, keys
+
+
+def _text(value: bytes) -> str:
+    return value[:200].decode("utf-8", "replace")

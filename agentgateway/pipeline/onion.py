@@ -1,0 +1,84 @@
+"""Running the steps: checks first, in order; then the taking; at the end every step that said yes is told, in reverse.
+
+No step takes anything while another may still say no, so a refused call consumes nothing anywhere. A step may hold a
+call (its body is not here yet); `admit` is called again when that has changed, and goes on at the step that held.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, Protocol
+
+from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.refusal import Refusal
+
+
+class Hold:
+    """A step's answer: not yet, ask again when more of the request is here."""
+
+
+HOLD: Final = Hold()
+Answer = Refusal | Hold | None
+
+
+class Step(Protocol):
+    """One thing the gateway does to every call. `check` must change nothing but the exchange."""
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """None is yes."""
+
+    def take(self, exchange: Exchange, now: Moment) -> None:
+        """Every step has said yes: take what the call consumes."""
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """The call is over (`exchange.admitted` says whether `take` was called); called once for each step that said yes."""
+
+
+class Quiet:
+    """A step's defaults: yes, nothing to take, nothing to give back. The onion does not even call these."""
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """Yes."""
+        return None
+
+    def take(self, exchange: Exchange, now: Moment) -> None:
+        """Nothing."""
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Nothing."""
+
+
+class Onion:
+    """The steps, from the outermost to the innermost."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._checks = [step.check for step in steps]
+        self._takes = [step.take for step in steps if _says(step, "take")]
+        self._closes = [(index, step.close) for index, step in enumerate(steps) if _says(step, "close")][::-1]
+
+    def admit(self, exchange: Exchange, now: Moment) -> Answer:
+        """Ask the steps from where the exchange stands; None when all said yes and took what they take."""
+        checks = self._checks
+        position, last = exchange.position, len(checks)
+        while position < last:
+            answer = checks[position](exchange, now)
+            if answer is not None:
+                exchange.position = position
+                return answer
+            position += 1
+        exchange.position = position
+        for take in self._takes:
+            take(exchange, now)
+        exchange.admitted = True
+        return None
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Tell every step that said yes that the call is over; the second time nothing happens."""
+        if exchange.closed:
+            return
+        exchange.closed = True
+        for index, close in self._closes:
+            if index < exchange.position:
+                close(exchange, now)
+
+
+def _says(step: Step, what: Literal["take", "close"]) -> bool:
+    return getattr(type(step), what) is not getattr(Quiet, what)

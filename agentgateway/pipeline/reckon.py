@@ -1,0 +1,48 @@
+"""What a call used and cost, from what its meter read: one function, the only one that settles."""
+
+from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.pricing import PriceBook
+from agentgateway.domain.usage import Usage
+from agentgateway.pipeline.meter import Meter, settle
+from agentgateway.providers.dialect import Reading
+
+
+class Reckoner:
+    """Prices by the model that answered, else by the one asked for."""
+
+    def __init__(self, prices: PriceBook) -> None:
+        self._prices = prices
+
+    def answered(self, exchange: Exchange, meter: Meter, complete: bool, now: Moment) -> None:
+        """Settle a call to which an answer came, whole or not."""
+        assert exchange.surface is not None and exchange.asked is not None and exchange.target is not None
+        reading = meter.reading
+        exchange.model = reading.model or exchange.model
+        if not exchange.surface.billable or exchange.status >= 400:
+            return
+        self._settle(exchange, reading, complete, now)
+
+    def abandoned(self, exchange: Exchange, now: Moment) -> None:
+        """Settle a call that reached a provider and was given up before the head of an answer: its input in full."""
+        if exchange.sent and exchange.surface is not None and exchange.surface.billable:
+            self._settle(exchange, Reading(), False, now)
+
+    def _settle(self, exchange: Exchange, reading: Reading, complete: bool, now: Moment) -> None:
+        assert exchange.asked is not None
+        usage, kind = settle(reading, exchange.asked, len(exchange.body or b""), complete)
+        exchange.usage, exchange.usage_kind = usage, kind
+        if kind != "none":
+            exchange.cost = self._cost(exchange, reading, usage, now)
+
+    def _cost(self, exchange: Exchange, reading: Reading, usage: Usage, now: Moment) -> int:
+        target = exchange.target
+        assert target is not None
+        context = reading.context
+        if context is None and exchange.asked is not None:
+            context = exchange.asked.context
+        rates = self._prices.rates_of_call(
+            target.provider, exchange.model, exchange.requested_model, now.wall, context
+        )
+        rates = rates or target.rates
+        exchange.rates = rates
+        return rates.cost(usage) if rates is not None else 0

@@ -1,0 +1,44 @@
+"""What the call asks for: its surface by path, and from a JSON body its model, whether it streams, its output limit."""
+
+from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.pipeline.onion import HOLD, Answer, Quiet
+from agentgateway.providers.dialect import Asked
+from agentgateway.providers.known import surface
+
+NOTHING_ASKED = Asked()
+_WHOLE = (b"json", b"urlencoded", b"text/")
+"""Content types read whole: JSON, and what `curl -d` and sloppy clients call it. All others (files) stream through."""
+
+
+class Understand(Quiet):
+    """Holds a call until its body is here, if that has to be read; fills in the default model; asks for usage."""
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """Never refuses: malformed JSON passes on, and the provider answers."""
+        assert exchange.agent is not None
+        agent = exchange.agent.config
+        if exchange.surface is None:
+            exchange.surface = surface(exchange.method, exchange.path, agent.provider or "")
+        if exchange.body is None:
+            if exchange.body_pending and _read_whole(exchange):
+                return HOLD
+            exchange.asked = NOTHING_ASKED
+            return None
+        asked = exchange.surface.understand(exchange.path, exchange.body)
+        exchange.asked = asked
+        if exchange.body and asked.well_formed and exchange.surface.billable:
+            if asked.model is None and agent.model is not None:
+                exchange.body = exchange.surface.fill_model(exchange.body, agent.model)
+            if asked.stream and not asked.include_usage:
+                body = exchange.surface.ask_usage(exchange.body)
+                exchange.strip_usage = body is not exchange.body
+                exchange.body = body
+        return None
+
+
+def _read_whole(exchange: Exchange) -> bool:
+    for name, value in exchange.fields:
+        if len(name) == 12 and name.lower() == b"content-type":
+            lower = value.lower()
+            return any(kind in lower for kind in _WHOLE)
+    return True

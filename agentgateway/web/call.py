@@ -1,0 +1,195 @@
+"""One call, straight down: admit, send, relay, settle. One coroutine; the caller's leaving cancels it wherever it stands."""
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.meter import Meter
+from agentgateway.pipeline.onion import Hold
+from agentgateway.web.answers import dialect, refusal_answer, refusal_of
+from agentgateway.web.headers import answer_fields, first
+from agentgateway.web.incoming import Incoming
+from agentgateway.web.live import Live
+from agentgateway.web.relay import Ending, Relay
+from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
+from agentgateway.wire.headers import RawHeaders, pairs_of
+
+
+class Call:
+    """A request on its way through the gateway; it finishes the rules it began under, whatever is reloaded meanwhile."""
+
+    _log = Logger()
+
+    def __init__(self, live: Live, request: Any) -> None:
+        self._live = live
+        self._onion = live.onion
+        self._reckoner = live.reckoner
+        self._request = request
+        self._incoming = Incoming(request)
+        self._relay: Relay | None = None
+        self._meter: Meter | None = None
+        self._draining = False
+        self._exchange = Exchange(
+            live.next_id(),
+            live.moment(),
+            request.method.decode("ascii"),
+            request.uri.decode("latin-1"),
+            pairs_of(request.requestHeaders),
+            self._incoming.whole(),
+            self._incoming.pending,
+        )
+
+    def start(self) -> None:
+        """Begin; everything else follows by itself."""
+        gone = self._request.notifyFinish()
+        self._work: Deferred[None] = Deferred.fromCoroutine(self._serve())
+        self._work.addErrback(self._bug)
+        gone.addErrback(self._caller_gone)
+
+    def _caller_gone(self, _: Failure) -> None:
+        target = self._exchange.target
+        if self._relay is not None and target is not None and target.provider.on_disconnect == "drain":
+            self._draining = True
+            self._relay.drain()
+        else:
+            self._work.cancel()
+
+    def _bug(self, failure: Failure) -> None:
+        """Never leave a call open or uncounted, not even by a mistake of ours."""
+        self._log.failure("call {id} failed", failure, id=self._exchange.id)
+        self._close()
+        self._request.break_off() if hasattr(self._request, "break_off") else self._request.loseConnection()
+
+    def _close(self) -> None:
+        self._onion.close(self._exchange, self._live.moment())
+
+    # the way
+
+    async def _serve(self) -> None:
+        try:
+            refusal = await self._admit()
+            if refusal is None:
+                await self._relay_answer(await self._send())
+                return
+        except (CallerGone, CancelledError):
+            return self._left()
+        except WireError as error:
+            refusal = self._failed(error)
+        self._refuse(refusal)
+
+    async def _admit(self) -> Refusal | None:
+        exchange = self._exchange
+        answer = self._onion.admit(exchange, exchange.began)
+        while isinstance(answer, Hold):
+            exchange.body = await self._incoming.read()
+            exchange.body_pending = False
+            answer = self._onion.admit(exchange, self._live.moment())
+        return answer
+
+    async def _send(self) -> Any:
+        exchange = self._exchange
+        assert exchange.target is not None
+        upstream = self._live.upstreams[exchange.target.provider.name]
+        body = self._incoming.onward(exchange.body)
+        try:
+            return await upstream.send(exchange, body)
+        finally:
+            exchange.sent = body is None or body.sent
+
+    async def _relay_answer(self, response: Any) -> None:
+        self._head(response)
+        assert self._meter is not None
+        self._relay = relay = Relay(self._request, response, self._meter)
+        relay.start()
+        ending = await relay.settled
+        self._settle(ending)
+        if not self._finish(relay, ending):
+            self._finish(relay, await relay.ended)
+
+    def _head(self, response: Any) -> None:
+        """Prepare the head of the answer, and the meter."""
+        exchange, request = self._exchange, self._request
+        assert exchange.surface is not None and exchange.asked is not None
+        exchange.first_byte = self._live.moment().monotonic - exchange.began.monotonic
+        exchange.status = response.code
+        exchange.model = exchange.asked.model
+        fields = pairs_of(response.headers)
+        stream = b"text/event-stream" in first(fields, b"content-type").lower()
+        exchange.streamed = stream
+        strip = exchange.strip_usage and stream
+        encoding = first(fields, b"content-encoding").decode("latin-1").lower()
+        self._meter = Meter(exchange.surface, stream, encoding, strip)
+        request.setResponseCode(response.code, response.phrase)
+        request.responseHeaders = RawHeaders(answer_fields(fields, exchange.id.encode(), strip))
+
+    def _settle(self, ending: Ending) -> None:
+        """Everything that matters has come: into the books with it, before the caller sees the end."""
+        exchange = self._exchange
+        assert self._meter is not None
+        reading = self._meter.reading
+        if ending.error is not None or (exchange.streamed and exchange.status < 400 and not reading.terminal):
+            exchange.outcome = "truncated"
+        elif exchange.status >= 400 or reading.failed:
+            exchange.outcome = "upstream_error"
+        if self._draining:
+            exchange.outcome = "client_gone"
+        now = self._live.moment()
+        self._reckoner.answered(exchange, self._meter, exchange.outcome != "truncated" and not reading.failed, now)
+        self._onion.close(exchange, now)
+
+    def _finish(self, relay: Relay, ending: Ending) -> bool:
+        """Pass on what was held back; false while more of the body may come."""
+        exchange, request = self._exchange, self._request
+        held = relay.release()
+        if not ending.ended:
+            request.write(held)
+            return False
+        relay.stop()
+        if exchange.outcome == "truncated" or ending.error is not None:
+            self._break_off(held, ending)
+        else:
+            request.finish(held)
+        return True
+
+    def _break_off(self, held: bytes, ending: Ending) -> None:
+        """A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer."""
+        exchange = self._exchange
+        if exchange.streamed and exchange.outcome == "truncated":
+            refusal = refusal_of(ending.error or WireError("the stream ended without its terminal event"), "upstream")
+            assert exchange.surface is not None
+            held += exchange.surface.dialect.error_event(refusal.reason, refusal.message, exchange.id)
+        self._request.break_off(held)
+
+    # the ends that are no answer of a provider
+
+    def _failed(self, error: WireError) -> Refusal:
+        """No answer came; what the provider may have begun to work on is charged all the same."""
+        exchange = self._exchange
+        if isinstance(error, HeadTimeout):
+            self._reckoner.abandoned(exchange, self._live.moment())
+        return refusal_of(error, exchange.target.provider.name if exchange.target is not None else "")
+
+    def _refuse(self, refusal: Refusal) -> None:
+        exchange, request = self._exchange, self._request
+        exchange.refuse(refusal)
+        fields, body = refusal_answer(refusal, dialect(exchange), exchange.id)
+        self._close()
+        request.setResponseCode(refusal.status)
+        request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
+        request.finish(body)
+
+    def _left(self) -> None:
+        """The caller has gone."""
+        exchange = self._exchange
+        if exchange.closed:
+            return
+        exchange.outcome = "client_gone"
+        if self._meter is not None:
+            self._reckoner.answered(exchange, self._meter, False, self._live.moment())
+        else:
+            self._reckoner.abandoned(exchange, self._live.moment())
+        self._close()

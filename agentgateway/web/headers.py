@@ -1,0 +1,82 @@
+"""Which header fields pass: all end-to-end ones, both ways (RFC 9110 section 7.6.1), but for what the gateway must change."""
+
+from collections.abc import Sequence
+
+from agentgateway.config.schema import Provider, Secret
+from agentgateway.wire.headers import Field
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_FROM_CALLER = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding", b"x-agent-id", b"http2-settings"}
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
+_WITHOUT_CREDENTIALS = _FROM_CALLER | CREDENTIALS
+_IDENTITY = (b"Accept-Encoding", b"identity")
+_PROTECTED = frozenset({b"content-length", b"content-type", b"content-encoding", b"host"}) | CREDENTIALS
+"""What `Connection` may not take away: the message would change its meaning."""
+
+
+def upstream_fields(fields: Sequence[Field], ours: Field | None, drop_credentials: bool) -> list[Field]:
+    """The caller's fields as they go to the provider; `ours` is the credential that stands in for the caller's."""
+    drop = _WITHOUT_CREDENTIALS if ours is not None or drop_credentials else _FROM_CALLER
+    named = _named_by_connection(fields)
+    if named:
+        drop = drop | (named - _PROTECTED)
+    passed = [field for field in fields if field[0].lower() not in drop]
+    passed.append(_IDENTITY)
+    if ours is not None:
+        passed.append(ours)
+    return passed
+
+
+def answer_fields(fields: Sequence[Field], call_id: bytes, without_length: bool) -> list[Field]:
+    """The provider's fields as they go to the caller, and the id of the call's audit record."""
+    drop = HOP_BY_HOP | {b"content-length"} if without_length else HOP_BY_HOP
+    named = _named_by_connection(fields)
+    if named:
+        drop = drop | (named - _PROTECTED)
+    passed = [field for field in fields if field[0].lower() not in drop]
+    passed.append((b"x-agentgateway-request-id", call_id))
+    return passed
+
+
+def _named_by_connection(fields: Sequence[Field]) -> frozenset[bytes]:
+    for name, value in fields:
+        if len(name) == 10 and name.lower() == b"connection" and value.lower() not in (b"keep-alive", b"close"):
+            break
+    else:
+        return frozenset()
+    values = b",".join(value for name, value in fields if name.lower() == b"connection")
+    return frozenset(token.strip().lower() for token in values.split(b","))
+
+
+def credential(provider: Provider, agent_key: Secret | None) -> Field | None:
+    """The header that carries the gateway's own key for `provider`; None: the caller's own goes through."""
+    secret = agent_key or provider.api_key
+    if secret is None:
+        return None
+    key = secret.value.encode()
+    if provider.api == "anthropic":
+        return (b"x-api-key", key)
+    if provider.api == "google":
+        return (b"x-goog-api-key", key)
+    return (b"Authorization", b"Bearer " + key)
+
+
+def first(fields: Sequence[Field], wanted: bytes) -> bytes:
+    """The value of the first field of that lower-case name, or nothing."""
+    size = len(wanted)
+    for name, value in fields:
+        if len(name) == size and name.lower() == wanted:
+            return value
+    return b""

@@ -1,0 +1,39 @@
+"""The caller's body, whichever kind of request it comes in: the wire's own, or a stock twisted.web one."""
+
+from typing import Any
+
+from agentgateway.wire.body import StreamedBody, WholeBody
+from agentgateway.wire.request import Request
+
+
+class Incoming:
+    """`pending` is true while some of the body has not arrived."""
+
+    __slots__ = ("_request", "_streams", "pending")
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._streams = isinstance(request, Request)
+        self.pending = self._streams and not request.body.complete
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it is here already."""
+        if not self._streams:
+            data: bytes = self._request.content.read()
+            return data
+        return None if self.pending else self._request.body.take()
+
+    async def read(self) -> bytes:
+        """Wait for all of it; raises BodyTooLarge, BodyTimeout, BadFraming or CallerGone."""
+        await self._request.body.arrived()
+        self.pending = False
+        data: bytes = self._request.body.take()
+        return data
+
+    def onward(self, body: bytes | None) -> WholeBody | StreamedBody | None:
+        """What goes to the provider: `body` where it has been read, else the stream; None where there is no body."""
+        if body is None:
+            return StreamedBody(self._request.body, self._request.length)
+        if body or self._request.method in (b"POST", b"PUT", b"PATCH"):
+            return WholeBody(body)
+        return None

@@ -1,0 +1,89 @@
+"""The gateway's port: who answers what, and the answers to what is no request."""
+
+import re
+from typing import Any
+
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from agentgateway.domain.audit import record_of
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.record import Journal
+from agentgateway.providers.known import dialect_of
+from agentgateway.web.answers import refusal_answer
+from agentgateway.web.live import Live
+from agentgateway.web.proxy import ProxyResource
+from agentgateway.wire.errors import BadFraming, WireError
+from agentgateway.wire.headers import Field, RawHeaders
+from agentgateway.wire.request import Request
+
+MANAGEMENT = re.compile(
+    rb"/(health|metrics|api/(status|logs|reload|openapi\.json|agents/[^/]+(/(pause|resume))?|budget/[^/]+))"
+)
+_PROBE = re.compile(rb"(/agents/[^/?]+)?/?(\?.*)?")
+_WELCOME = b"agentgateway is running. Point an SDK's base URL here; see GET /health and /api/status.\n"
+MAX_MANAGEMENT_BODY = 65_536
+
+
+class GatewaySite:
+    """Gives each request to the proxy or, on the exact paths of the management API, to its resource tree."""
+
+    def __init__(self, live: Live, journal: Journal, management: Resource) -> None:
+        self._live = live
+        self._journal = journal
+        self._proxy = ProxyResource(live)
+        self._tree = Site(management)
+        self._tree.displayTracebacks = False
+
+    def accept(self, request: Request) -> None:
+        """Answer `request`."""
+        uri = request.uri
+        if uri.startswith((b"/api/", b"/health", b"/metrics")) and MANAGEMENT.fullmatch(uri.partition(b"?")[0]):
+            self._manage(request)
+        elif request.method in (b"GET", b"HEAD") and _PROBE.fullmatch(uri):
+            # Claude Code probes its base URL before the first call; no provider needs to hear of it.
+            request.responseHeaders = RawHeaders(
+                [(b"Content-Type", b"text/plain"), (b"Content-Length", b"%d" % len(_WELCOME))]
+            )
+            request.finish(_WELCOME)
+        else:
+            self._proxy.render(request)
+
+    def _manage(self, request: Request) -> None:
+        def ready(_: None) -> None:
+            request.process_by(self._tree)
+
+        def failed(failure: Any) -> None:
+            failure.trap(WireError)
+            request.setResponseCode(413)
+            request.responseHeaders = RawHeaders([(b"Content-Length", b"0")])
+            request.finish()
+
+        if request.body.complete and request.body.received <= MAX_MANAGEMENT_BODY:
+            ready(None)
+        elif (request.length or 0) > MAX_MANAGEMENT_BODY or request.body.received > MAX_MANAGEMENT_BODY:
+            request.setResponseCode(413)
+            request.responseHeaders = RawHeaders([(b"Content-Length", b"0")])
+            request.finish()
+        else:
+            request.body.arrived().addCallbacks(ready, failed)
+
+    # what is no request
+
+    def fault(self, fault: BadFraming, uri: bytes) -> tuple[list[Field], bytes]:
+        """A request that could not be parsed is refused, in the dialect of its path, and recorded."""
+        return self._turned_away(Refusal("bad_request", fault.detail, status=fault.status), uri)
+
+    def overloaded(self) -> tuple[list[Field], bytes]:
+        """One connection too many."""
+        return self._turned_away(Refusal("overloaded", "too many connections: try again shortly", 1), b"")
+
+    def _turned_away(self, refusal: Refusal, uri: bytes) -> tuple[list[Field], bytes]:
+        now = self._live.moment()
+        exchange = Exchange(self._live.next_id(), now, "", uri[:2048].decode("latin-1"), ())
+        exchange.refuse(refusal)
+        self._journal.append(record_of(exchange, now))
+        return refusal_answer(refusal, dialect_of(exchange.path or exchange.uri, ""), exchange.id)
+
+

@@ -1,0 +1,105 @@
+"""The way to the providers: one treq client over one pooled agent for each, without what a proxy must not do."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+
+from agentgateway.config.schema import Provider
+from agentgateway.domain.exchange import Exchange
+from agentgateway.web.headers import credential, upstream_fields
+from agentgateway.wire.headers import RawHeaders
+
+MakeAgent = Callable[[Provider], IAgent]
+
+
+class PassThroughClient(HTTPClient):
+    """treq's client as a proxy needs it: no cookies, redirects, decoding, time-outs or IDNA; the response as it came."""
+
+    _agent: IAgent
+
+    def request(  # type: ignore[override]
+        self, method: bytes, url: bytes, *, headers: Headers | None = None, data: IBodyProducer | None = None, **_: Any
+    ) -> "Deferred[IResponse]":
+        """Send it; fires with the response when its head is here."""
+        return self._agent.request(method, url, headers, data)
+
+
+@attrs.frozen(slots=True)
+class Upstream:
+    """One provider, ready to be called."""
+
+    provider: Provider
+    agent: IAgent
+    client: PassThroughClient
+    origin: str
+    base_path: str
+
+    def url(self, uri: str) -> bytes:
+        """Where `uri` is at this provider: the base URL's path goes in front, unless it is there already."""
+        base = self.base_path
+        if base and not (uri.startswith(base) and uri[len(base) : len(base) + 1] in ("/", "?", "")):
+            uri = base + uri
+        return (self.origin + uri).encode("latin-1")
+
+    def send(self, exchange: Exchange, body: IBodyProducer | None) -> "Deferred[IResponse]":
+        """Send the call; see `wire.agent.Agent.request` for how it fails."""
+        assert exchange.agent is not None
+        ours = credential(self.provider, exchange.agent.config.api_key)
+        fields = upstream_fields(exchange.fields, ours, exchange.key_is_ours)
+        method = exchange.method.encode("ascii")
+        return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
+
+
+class Upstreams:
+    """The upstreams of a configuration; `configure` keeps those whose provider did not change, connections and all."""
+
+    def __init__(self, make_agent: MakeAgent) -> None:
+        self._make_agent = make_agent
+        self._upstreams: dict[str, Upstream] = {}
+        self._retired: list[Upstream] = []
+
+    def configure(self, providers: Mapping[str, Provider]) -> None:
+        """Take over (new) providers; calls under way finish on the connections they have."""
+        old, self._upstreams = self._upstreams, {}
+        for name, provider in providers.items():
+            kept = old.pop(name, None)
+            if kept is not None and kept.provider != provider:
+                self._retired.append(kept)
+                kept = None
+            self._upstreams[name] = kept or self._open(provider)
+        self._retired += old.values()
+
+    def _open(self, provider: Provider) -> Upstream:
+        parts = urlsplit(provider.base_url)
+        agent = self._make_agent(provider)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        return Upstream(provider, agent, PassThroughClient(agent), origin, parts.path.rstrip("/"))
+
+    def __getitem__(self, name: str) -> Upstream:
+        return self._upstreams[name]
+
+    def agents(self) -> list[Any]:
+        """Every agent that may still have connections, also those of providers that are gone."""
+        return [upstream.agent for upstream in [*self._upstreams.values(), *self._retired]]
+
+    def sweep(self) -> None:
+        """Once a second: time-outs, idle connections, and agents that nobody uses any more."""
+        for agent in self.agents():
+            agent.sweep()
+        self._retired = [upstream for upstream in self._retired if _counts(upstream.agent) != (0, 0)]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for agent in self.agents():
+            agent.close()
+
+
+def _counts(agent: Any) -> tuple[int, int]:
+    counts: tuple[int, int] = agent.counts
+    return counts
