@@ -1,65 +1,58 @@
-"""The client's side of HTTP/1.1: one connection to an upstream, one request at a time, parsed by llhttp.
+"""The client's side of HTTP/1.1: one connection to an upstream, one request at a time.
 
 A segment is parsed whole, then told of once: a head together with what came behind it, later the body chunks joined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httptools
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from agentgateway.wire.body import WholeBody
-from agentgateway.wire.eager import eager_writer
-from agentgateway.wire.errors import HeadTimeout, SilenceTimeout, UpstreamBroken, WireError
-from agentgateway.wire.framing import MAX_FIELDS
-from agentgateway.wire.headers import Field
+from agentgateway.wire.digest import Digest
+from agentgateway.wire.eager import eager_writer, tune
+from agentgateway.wire.errors import HeadTimeout, SilenceTimeout, UpstreamBroken
 from agentgateway.wire.response import Response
+from agentgateway.wire.upload import Upload
 
 if TYPE_CHECKING:
     from agentgateway.wire.pool import Pool
 
-MAX_HEAD = 131_072
-"""Bytes of a response head, above which it is not one."""
+MAX_BARREN = 131_072
+"""Bytes that may come without any body among them: a head, above which it is not one, or trailers."""
 
 
 @implementer(IHandshakeListener)
-class Connection(Protocol):
+class Connection(Digest):
     """One connection; when a response is complete it goes back to its pool, if it can be used again."""
 
     transport: Any
 
     def __init__(self, pool: "Pool") -> None:
+        super().__init__()
         self._pool = pool
-        self._parser: Any = None
         self._answer: Deferred[Response] | None = None
-        self._response: Response | None = None
-        self._head_only = False
-        self._sent = True
-        self._body: IBodyProducer | None = None
+        self._upload: Upload | None = None
         self._touched = False
+        self._heard = False
         self._reading = True
         self._lost = False
-        self._heard = False
-        self._until_close = False
-        self._clear_head()
+        self._gone = False
         self.secured: Deferred[Connection] | None = None
         """Fires when the TLS handshake is done; None where there is none to wait for."""
-        self.used = 0
         self.since = 0.0
         """When this connection began what it is doing: idling, waiting for a head, waiting for the next chunk."""
 
     def connectionMade(self) -> None:
         """Ready for the first request."""
-        set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
-        if set_no_delay is not None:
-            set_no_delay(True)
-            self.transport.setTcpKeepAlive(True)
+        tune(self.transport)
         self.write = eager_writer(self.transport)
 
     def handshakeCompleted(self) -> None:
@@ -68,17 +61,10 @@ class Connection(Protocol):
         if secured is not None:
             secured.callback(self)
 
-    def _clear_head(self) -> None:
-        self._fields: list[Field] = []
-        self._phrase = b""
-        self._head_bytes = 0
-        self._chunks: list[bytes] = []
-
     # sending
 
     def send(self, head: bytes, body: IBodyProducer | None, head_only: bool, now: float) -> "Deferred[Response]":
         """Send one request; fires with the response when its head is here. Cancelling closes the connection."""
-        self.used += 1
         self.since = now
         self._touched = False
         self._head_only = head_only
@@ -92,25 +78,17 @@ class Connection(Protocol):
             body.sent = True
             self.write(head + body.data)
         else:
-            self._stream(head, body)
+            self._upload = upload = Upload(self, head, body)
+            upload.start()
         return answer
 
-    def _stream(self, head: bytes, body: IBodyProducer) -> None:
-        self.write(head)
-        self._sent = False
-        self._body = body
-        consumer: Any = Chunked(self) if body.length == UNKNOWN_LENGTH else Measured(self, body.length)
-        self.transport.registerProducer(body, True)
-        body.startProducing(consumer).addCallbacks(self._streamed, self._not_streamed, callbackArgs=(consumer,))
+    def body_sent(self) -> None:
+        """The streamed body has gone out, to its end."""
+        self._upload = None
+        self.since = self._pool.now()
 
-    def _streamed(self, _: None, consumer: "Measured | Chunked") -> None:
-        if self._body is not None:
-            self._body = None
-            self._sent = True
-            self.transport.unregisterProducer()
-            consumer.finish()
-
-    def _not_streamed(self, failure: Failure) -> None:
+    def body_failed(self, failure: Failure) -> None:
+        """The streamed body has broken off: the request cannot be completed."""
         self._fail(failure)
 
     # receiving
@@ -130,15 +108,21 @@ class Connection(Protocol):
         except httptools.HttpParserError as error:
             self._broken(f"no valid HTTP: {error}")
         else:
-            if self._response is None:
-                self._head_bytes += len(data)
-                if self._head_bytes > MAX_HEAD:
-                    self._broken("sent too large a head")
-            self._tell()
+            if self._chunks:
+                self._barren = 0
+            else:
+                self._barren += len(data)
+            if self._barren > MAX_BARREN and (self._response is None or not self._response.complete):
+                self._broken("sent too much that is no body")
+            else:
+                self._tell()
 
     def _broken(self, detail: str) -> None:
+        """What has come before is told; a response that was complete is, but nothing can follow on this connection."""
+        self._until_close = True
         self._tell()
-        self._fail(Failure(UpstreamBroken(f"the upstream {detail}", self._response is not None)))
+        if not self._lost:
+            self._fail(Failure(UpstreamBroken(f"the upstream {detail}", self._response is not None)))
 
     def _tell(self) -> None:
         response = self._response
@@ -156,52 +140,15 @@ class Connection(Protocol):
         if self._response is response:
             self.set_reading(response)
 
-    def on_message_begin(self) -> None:
-        if self._response is not None:  # a response that nobody asked for, behind the one that was
-            self._until_close = True
-
-    def on_status(self, phrase: bytes) -> None:
-        self._phrase += phrase
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._response is None:  # and not a trailer
-            self._fields.append((name, value))
-            if len(self._fields) > MAX_FIELDS:
-                raise WireError("too many header fields")
-
-    def on_headers_complete(self) -> None:
-        code = self._parser.get_status_code()
-        if self._response is not None:
-            raise WireError("a second response")
-        if code < 200:  # 100 Continue, 103 Early Hints: information about an answer still to come
-            if code < 100 or code == 101:
-                raise WireError("a status code that was not asked for")
-            self._fields, self._phrase = [], b""
-            return
-        bodiless = self._head_only or code in (204, 304)
-        length, chunked = framing(self._fields)
-        self._until_close = not (bodiless or chunked) and length is None
-        self._response = Response(self, code, self._phrase, self._fields, 0 if bodiless else length)
-        if bodiless:
-            self._response.complete = True
-
-    def on_body(self, data: bytes) -> None:
-        self._chunks.append(data)
-
-    def on_message_complete(self) -> None:
-        if self._response is not None:
-            self._response.complete = True
-
     # the end of a response, or of the connection
 
     def _finish(self) -> None:
         """The response is complete: back to the pool, if nothing is left over."""
         self._response = None
-        reusable = self._sent and not self._until_close and self._parser.should_keep_alive()
+        reusable = self._upload is None and self._kept_alive and not self._until_close
         if self._head_only:
             self._parser = None  # llhttp does not know of HEAD and would wait for a body
         self._clear_head()
-        self._stop_body()
         if not self._reading:
             self._reading = True
             self.transport.resumeProducing()
@@ -217,62 +164,66 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Close now; whoever caused it knows."""
-        self._response = None
-        answer, self._answer = self._answer, None
+        self._response = self._answer = self.secured = None
         self._discard(self.transport.abortConnection)
-        del answer
 
-    def _discard(self, close: Any) -> None:
+    def close(self) -> None:
+        """Close now; whoever waits for a response is told."""
+        self._fail(Failure(UpstreamBroken("the connection was closed on this side", self._response is not None)))
+
+    def _discard(self, close: Callable[[], None]) -> None:
         self._lost = True
-        self._stop_body()
+        self._stop_upload()
         self._pool.retire(self)
-        close()
+        if not self._gone:
+            close()
 
-    def _stop_body(self) -> None:
-        body, self._body = self._body, None
-        if body is not None:
-            self.transport.unregisterProducer()
-            body.stopProducing()
+    def _stop_upload(self) -> None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.stop()
 
     def _end(self, failure: Failure | None) -> None:
         response, self._response = self._response, None
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer.errback(failure or Failure(UpstreamBroken("the upstream closed the connection", False)))
+            answer.errback(failure)
         elif response is not None:
             response.complete = failure is None
             response.end(failure)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The upstream closed: the end of a body without a length, or a break."""
-        self._lost = True
-        self._stop_body()
+        self._lost = self._gone = True
+        self._stop_upload()
         self._pool.forget(self)
+        self._parser = None  # the parser holds this connection: break the cycle
         secured, self.secured = self.secured, None
         if secured is not None:
             secured.errback(reason)
-        if self._response is not None and self._until_close and reason.check(type(connectionDone.value)):
+        elif self._response is not None and self._until_close and reason.check(ConnectionDone):
             self._end(None)
         elif self._answer is not None or self._response is not None:
             detail = "the upstream closed the connection before the end of its response"
             self._end(Failure(UpstreamBroken(detail, self._response is not None, not self._touched)))
-        self._parser = None  # the parser holds this connection: break the cycle
+
+    # time and back-pressure
 
     def set_reading(self, response: Response) -> None:
         """Read from the socket unless the response's receiver has paused, or is not there yet."""
-        wanted = not (response is self._response and response.waiting)
-        if wanted != self._reading and not self._lost:
-            self._reading = wanted
-            if wanted:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+        if response is not self._response or self._lost or response.waiting != self._reading:
+            return
+        self._reading = not response.waiting
+        if self._reading:
+            self.transport.resumeProducing()
+        else:
+            self.transport.pauseProducing()
 
     def sweep(self, now: float) -> None:
         """Look at the time-outs; called once a second. A receiver that has paused makes nobody wait."""
         limits = self._pool.limits
         if self._answer is not None:
-            if self._body is not None:  # still on its way: the head cannot be late yet
+            if self._upload is not None and not self._upload.stalled:  # on its way: the head cannot be late yet
                 self.since = now
             elif now - self.since >= limits.response_timeout:
                 self._fail(Failure(HeadTimeout(f"no response head within {limits.response_timeout:g} s")))
@@ -282,47 +233,5 @@ class Connection(Protocol):
                 self.since = now
             elif now - self.since >= limits.silence_timeout:
                 self._fail(Failure(SilenceTimeout(f"nothing for {limits.silence_timeout:g} s within a response")))
-
-
-def framing(fields: Sequence[Field]) -> tuple[int | None, bool]:
-    """(declared length, chunked) of a response; contradictions llhttp has refused. Raises WireError on a coding."""
-    length: int | None = None
-    for name, value in fields:
-        size = len(name)
-        if size == 14 and name.lower() == b"content-length":
-            length = int(value)
-        elif size == 17 and name.lower() == b"transfer-encoding":
-            if value.strip().lower() != b"chunked":
-                raise WireError("a transfer coding that was not asked for")
-            return None, True
-    return length, False
-
-
-class Chunked:
-    """Consumer that frames a streamed body in chunks."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._write = connection.write
-
-    def write(self, data: bytes) -> None:
-        """One chunk."""
-        if data:
-            self._write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def finish(self) -> None:
-        """The last chunk."""
-        self._write(b"0\r\n\r\n")
-
-
-class Measured:
-    """Consumer for a streamed body of a declared length."""
-
-    def __init__(self, connection: Connection, length: int) -> None:
-        self._write = connection.write
-
-    def write(self, data: bytes) -> None:
-        """Some of it."""
-        self._write(data)
-
-    def finish(self) -> None:
-        """The length has said it."""
+        elif self._lost and not self._gone:
+            self.transport.abortConnection()  # it was given the time until now to close in peace
