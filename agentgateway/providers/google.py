@@ -201,7 +201,13 @@ def take(metadata: Metadata, reading: Reading) -> None:
     reading.usage = usage = Usage(prompt - cached, (metadata.candidatesTokenCount or 0) + thoughts, cached)
     usage.reported_input = prompt
     usage.reasoning = thoughts
-    _take_kinds(metadata, usage)
+    if not (
+        _text_only(metadata.promptTokensDetails)
+        and _text_only(metadata.candidatesTokensDetails)
+        and _text_only(metadata.toolUsePromptTokensDetails)
+        and _text_only(metadata.promptTokenDetails)
+    ):
+        _take_kinds(metadata, usage)
     if metadata.serviceTier is not None:
         reading.context = tier(metadata.serviceTier)
 
@@ -223,6 +229,10 @@ def _take_kinds(metadata: Metadata, usage: Usage) -> None:
     usage.output_audio = min(_of(output, "AUDIO"), usage.output)
     usage.output_image = min(_of(output, "IMAGE", "DOCUMENT"), usage.output - usage.output_audio)
     usage.output_video = min(_of(output, "VIDEO"), usage.output - usage.output_audio - usage.output_image)
+
+
+def _text_only(details: list[_Modality] | None) -> bool:
+    return not details or (len(details) == 1 and details[0].modality == "TEXT")
 
 
 def _of(details: list[_Modality], *modalities: str) -> int:
