@@ -1,0 +1,135 @@
+"""Policies: conditions over one agent's facts, and what they do. Values come out; nobody is paused or called here.
+
+`Rules` is the configuration's policies, compiled. `Rules.bind` narrows them to one agent, once, into `AgentRules`.
+These keep what a policy needs to remember about that agent: the slower bucket of `throttle`, when `alert` last spoke,
+and which `pause` an operator has overruled.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Self, cast
+
+import attrs
+
+from agentgateway.config.schema import Policy, PolicyAction, Rate
+from agentgateway.domain.bucket import TokenBucket
+from agentgateway.domain.expression import Condition, compile_condition
+
+DEFAULT_COOLDOWN: Final = 300.0
+"""Seconds between two alerts of one policy about one agent."""
+
+
+@attrs.frozen
+class Throttle:
+    """A policy that slows an agent down now, and the bucket a call must also take from."""
+
+    policy: Policy
+    bucket: TokenBucket
+
+
+@attrs.frozen
+class Verdict:
+    """What the policies say at one moment. Where several pause or deny, the first in the file stands."""
+
+    deny: Policy | None = None
+    pause: Policy | None = None
+    throttles: tuple[Throttle, ...] = ()
+    alerts: tuple[Policy, ...] = ()
+
+
+NOTHING: Final = Verdict()
+
+
+@attrs.define(eq=False)
+class Rule:
+    """One policy as it applies to one agent."""
+
+    policy: Policy
+    condition: Condition
+    bucket: TokenBucket | None = None
+    """Of `throttle`, once its condition has held."""
+    quiet_until: float | None = None
+    """Of `alert`: no further one before."""
+    overruled: bool = False
+    """Of `pause`: the operator resumed the agent while the condition held; it must cease before it counts again."""
+
+
+def pause(verdict: Verdict, rule: Rule, now: float) -> Verdict:
+    """Pause the agent, unless an operator resumed it in spite of this."""
+    if rule.overruled or verdict.pause is not None:
+        return verdict
+    return attrs.evolve(verdict, pause=rule.policy)
+
+
+def deny(verdict: Verdict, rule: Rule, now: float) -> Verdict:
+    """Refuse the call."""
+    return verdict if verdict.deny is not None else attrs.evolve(verdict, deny=rule.policy)
+
+
+def throttle(verdict: Verdict, rule: Rule, now: float) -> Verdict:
+    """Add a slower bucket of `params.rate`; it is full when the condition holds for the first time, and then kept."""
+    if rule.bucket is None:
+        rule.bucket = TokenBucket.full(cast(Rate, rule.policy.params["rate"]), now)
+    return attrs.evolve(verdict, throttles=(*verdict.throttles, Throttle(rule.policy, rule.bucket)))
+
+
+def alert(verdict: Verdict, rule: Rule, now: float) -> Verdict:
+    """Speak up, but not again within `params.cooldown` seconds."""
+    if rule.quiet_until is not None and now < rule.quiet_until:
+        return verdict
+    rule.quiet_until = now + cast(float, rule.policy.params.get("cooldown", DEFAULT_COOLDOWN))
+    return attrs.evolve(verdict, alerts=(*verdict.alerts, rule.policy))
+
+
+ACTIONS: Final[Mapping[PolicyAction, Callable[[Verdict, Rule, float], Verdict]]] = {
+    "pause": pause,
+    "deny": deny,
+    "throttle": throttle,
+    "alert": alert,
+}
+"""What a policy can do: a verdict so far, a rule whose condition holds and the time give the verdict with it."""
+
+
+@attrs.define(eq=False)
+class AgentRules:
+    """The policies that apply to one agent, in the order of the file."""
+
+    rules: tuple[Rule, ...]
+
+    def evaluate(self, facts: object, now: float) -> Verdict:
+        """What they say of `facts` (see `expression.NAMES`). `now` is of a monotonic clock, in seconds."""
+        verdict = NOTHING
+        for rule in self.rules:
+            if rule.condition(facts):
+                verdict = ACTIONS[rule.policy.action](verdict, rule, now)
+            elif rule.overruled:
+                rule.overruled = False
+        return verdict
+
+    def overrule(self, facts: object) -> None:
+        """An operator resumes the agent: pauses whose condition holds just now wait until it has ceased once."""
+        for rule in self.rules:
+            rule.overruled = rule.policy.action == "pause" and rule.condition(facts)
+
+
+@attrs.frozen
+class Rules:
+    """All policies of a configuration, each compiled once."""
+
+    policies: tuple[tuple[Policy, Condition], ...]
+
+    @classmethod
+    def of(cls, policies: Iterable[Policy]) -> Self:
+        """Compile `policies`. Raises ExpressionError where a condition is not in the language."""
+        return cls(tuple((policy, compile_condition(policy.condition)) for policy in policies))
+
+    def bind(self, agent: str, tags: Iterable[str], before: AgentRules | None = None) -> AgentRules:
+        """The rules for one agent, by id and tags. A policy that was there `before`, unchanged, keeps its memory."""
+        names = {agent, *tags}
+        kept = {rule.policy.name: rule for rule in before.rules} if before else {}
+        applying = (entry for entry in self.policies if not entry[0].agents or names.intersection(entry[0].agents))
+        return AgentRules(tuple(_carried(Rule(policy, condition), kept) for policy, condition in applying))
+
+
+def _carried(rule: Rule, kept: Mapping[str, Rule]) -> Rule:
+    known = kept.get(rule.policy.name)
+    return known if known is not None and known.policy == rule.policy else rule
