@@ -106,7 +106,8 @@ class Account:
         """What may still be reserved under every cap, 0 or more; None where there is no cap."""
         if not self._limits:
             return None
-        return max(0, min(limit.limit - limit.tally(now).cost for limit in self._limits) - self.reserved)
+        left = [limit.limit - limit.tally(now).cost for limit in self._limits]
+        return max(0, min(left) - self.reserved)
 
     def quote(self, now: float, worst: int) -> int:
         """The amount to reserve for a call that costs at most `worst`.
@@ -234,8 +235,8 @@ class Account:
     def _crossings(self, now: float, cost: int) -> Iterator[Crossing]:
         for limit in self._limits:
             spent = limit.tally(now).cost
-            for fraction in (*self.budget.warn_at, 1):
-                if spent - cost < limit.limit * fraction <= spent:
+            for fraction, mark in limit.marks:
+                if spent - cost < mark <= spent:
                     yield Crossing(fraction, limit.cap(now, self.reserved))
 
     def _tell(self, record: Record) -> None:

@@ -44,6 +44,13 @@ class Limit:
     limit: int
     tally: Callable[[float], Tally]
     window: Callable[[float], Window] | None
+    warn_at: tuple[float, ...]
+    marks: tuple[tuple[float, float], ...] = attrs.field(init=False)
+    """The fractions to warn at, ascending, each with its nano-dollars; the last is the cap itself."""
+
+    @marks.default
+    def _marks(self) -> tuple[tuple[float, float], ...]:
+        return tuple((fraction, self.limit * fraction) for fraction in (*self.warn_at, 1))
 
     def cap(self, now: float, reserved: int) -> Cap:
         """The cap as it stands."""
@@ -55,11 +62,11 @@ def limits_of(budget: Budget, life: Tally, hours: Tallies, days: Tallies) -> tup
     """The caps that `budget` sets; the one that lasts longest comes first, since it says best when a refusal ends."""
     found = []
     if budget.max_cost_total is not None:
-        found.append(Limit("total", budget.max_cost_total, lambda now: life, None))
+        found.append(Limit("total", budget.max_cost_total, lambda now: life, None, budget.warn_at))
     if budget.max_cost_per_day is not None:
-        found.append(Limit("day", budget.max_cost_per_day, days.at, days.window))
+        found.append(Limit("day", budget.max_cost_per_day, days.at, days.window, budget.warn_at))
     if budget.max_cost_per_hour is not None:
-        found.append(Limit("hour", budget.max_cost_per_hour, hours.at, hours.window))
+        found.append(Limit("hour", budget.max_cost_per_hour, hours.at, hours.window, budget.warn_at))
     return tuple(found)
 
 
