@@ -116,7 +116,7 @@ def settle(reading: Reading, asked: Asked, request_body_len: int, complete: bool
     is no more than the request allowed.
     """
     usage = reading.usage
-    if complete and reading.known and not reading.odd and not reading.blind and (usage.total_input or not reading.owed):
+    if complete and reading.sure:
         return usage, "exact"
     if not usage.total and (not reading.owed or (reading.failed and not reading.sent_chars)):
         return Usage(), "none"

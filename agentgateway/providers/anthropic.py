@@ -162,7 +162,7 @@ class Messages(Surface):
         reading.failed |= answer.type == "error"
         if answer.usage is not None:
             take(answer.usage, reading)
-        if not reading.known or reading.odd:
+        if not reading.sure:
             content = lenient.decoded(_content, _Content, body, Reading())
             reading.sent_chars += lenient.written(content.content) if content is not None else 0
 

@@ -85,7 +85,7 @@ class Cohere(Surface):
         if answer is None:
             return
         _take(answer.usage or answer.meta, reading)
-        if self.generates and (not reading.known or reading.odd):
+        if self.generates and not reading.sure:
             reading.sent_chars += lenient.written(answer.message) + lenient.written(answer.text)
 
     def read_event(self, data: bytes, reading: Reading) -> None:

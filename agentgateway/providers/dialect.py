@@ -60,6 +60,11 @@ class Reading:
     blind: bool = False
     """Some of it could not be read (an unknown encoding, a decompression bomb): `sent_chars` counts bytes."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether the usage is all the provider's own word; a call without any input is nobody's."""
+        return self.known and not self.odd and not self.blind and self.usage.total_input > 0
+
 
 class Dialect(Protocol):
     """A family of error shapes, as the official SDKs of a provider expect them."""

@@ -178,7 +178,7 @@ class Completions(Surface):
         if (usage := _usage(answer)) is not None:
             openai_usage.take(usage, reading)
         reading.failed |= bool(answer.error)
-        if self.generates and (not reading.known or reading.odd):
+        if self.generates and not reading.sure:
             chunk = lenient.decoded(_chunk, _Chunk, body, Reading())
             reading.sent_chars += _written(chunk.choices) if chunk is not None and chunk.choices else 0
 

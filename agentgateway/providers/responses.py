@@ -94,7 +94,7 @@ class Responses(Surface):
         reading.failed |= answer.status == "failed" or bool(answer.error)
         if answer.status in _WAITING and answer.usage is None:
             reading.owed = False
-        elif not reading.known or reading.odd:
+        elif not reading.sure:
             output = lenient.decoded(_output, _Output, body, Reading())
             reading.sent_chars += lenient.written(output.output) if output is not None else 0
 
