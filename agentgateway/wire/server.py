@@ -61,6 +61,7 @@ class Server(ServerFactory):
         self.now = reactor.seconds
         self.accept = site.accept
         self.limits = limits
+        self.draining = False
         self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
@@ -82,6 +83,17 @@ class Server(ServerFactory):
         now = self.now()
         for channel in list(self.channels):
             channel.sweep(now)
+
+    def drain(self) -> None:
+        """Close connections without a request now, and the others behind their answers."""
+        self.draining = True
+        for channel in list(self.channels):
+            channel.close_idle()
+
+    def close(self) -> None:
+        """Close every connection now, answered or not."""
+        for channel in list(self.channels):
+            channel.transport.abortConnection()
 
 
 def answer(status: int, fields: list[Field], body: bytes) -> bytes:
