@@ -113,7 +113,8 @@ class Account:
         """The amount to reserve for a call that costs at most `worst`.
 
         Under `hard` that is `worst`. Under `estimate` it is what calls of this agent lately cost, but no more than
-        `worst` and no more than the room: while there is room, one more call fits. Without history it is a share of it.
+        `worst` and no more than the room: while there is room, one more call fits. Without history it is a share of
+        it. Only a free call reserves nothing, so where all room is held by others a call that costs does not fit.
         """
         if self.budget.enforcement == "hard":
             return worst
@@ -122,7 +123,7 @@ class Account:
         room = self.room(now)
         if room is None:
             return amount
-        return min(amount, room if known else -(-room // UNKNOWN_SHARE))
+        return min(amount, max(1, room if known else room // UNKNOWN_SHARE))
 
     def reserve(self, now: float, amount: int, id: str) -> Reservation:
         """Hold `amount` for the call `id`. Raises CapExceeded, or ValueError for an amount or id that cannot be."""

@@ -175,12 +175,23 @@ class EstimateTests(SynchronousTestCase):
 
     def test_first_burst(self):
         """An agent without history may begin many calls at once, though each might cost the whole budget."""
-        account_ = account(ESTIMATE)
+        cap = 5 * 10**9
+        account_ = account(Budget(max_cost_per_hour=cap))
         for number in range(50):
-            account_.reserve(NOON, account_.quote(NOON, 10_000), str(number))
-            self.assertLessEqual(account_.reserved, 100)
+            account_.reserve(NOON, account_.quote(NOON, 2 * cap), str(number))
+            self.assertLessEqual(account_.reserved, cap)
             if number == 0:
-                self.assertEqual(account_.reserved, 100 // UNKNOWN_SHARE)
+                self.assertEqual(account_.reserved, cap // UNKNOWN_SHARE)
+
+    def test_no_room_but_what_others_hold(self):
+        """While calls in flight hold the rest of a budget no further call begins, but a free one may."""
+        account_ = account(ESTIMATE)
+        spend(account_, 20)
+        while account_.room(NOON):
+            account_.reserve(NOON, account_.quote(NOON, 500), str(account_.reserved))
+        cap = account_.fits(NOON, account_.quote(NOON, 500))
+        self.assertEqual((cap.spent, cap.reserved, cap.exhausted), (20, 80, False))
+        self.assertIsNone(account_.fits(NOON, account_.quote(NOON, 0)))
 
     def test_history(self):
         """With history a call holds about what the others cost, but no more than its worst case or the room."""
@@ -205,7 +216,7 @@ class EstimateTests(SynchronousTestCase):
     def test_streams_share_the_cap(self):
         """Many streams at once are all cut when together they reach the cap; each passes it by a chunk at most."""
         account_, chunk = account(ESTIMATE), 3
-        calls = [account_.reserve(NOON, account_.quote(NOON, 500), str(number)) for number in range(8)]
+        calls = [account_.reserve(NOON, account_.quote(NOON, 12), str(number)) for number in range(8)]
         while calls:
             for call in list(calls):
                 if account_.accrue(NOON, call, call.accrued + chunk):
