@@ -47,6 +47,7 @@ class _Parser:
     _depth: int = 0
 
     def whole(self) -> Piece:
+        """One condition and nothing after it."""
         piece = self._either()
         if self._here.kind != "end":
             self._fail(f"expected an operator or the end, got {self._here.text!r}: {ALLOWED}")
