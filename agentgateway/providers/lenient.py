@@ -7,7 +7,7 @@ that is no JSON is searched for the members that matter. Nothing here raises, wh
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -107,13 +107,17 @@ def _built(value: object, kind: type[T], reading: Reading, counting: bool) -> T 
             fitting[field.name] = msgspec.convert(given, field.type)
         except (ValueError, RecursionError):
             of_counts = counting or (inner is not None and issubclass(inner, Counts))
-            if inner is None:
-                reading.odd |= of_counts
-            elif isinstance(given, list):
+            if inner is not None and isinstance(given, list) and _is_list(field.type):
                 fitting[field.name] = [_built(item, inner, reading, of_counts) or inner() for item in given]
+            elif inner is None or _is_list(field.type):
+                reading.odd |= of_counts
             elif (built := _built(given, inner, reading, of_counts)) is not None:
                 fitting[field.name] = built
     return kind(**fitting)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(get_origin(arg) is list for arg in get_args(annotation))
 
 
 def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:

@@ -5,6 +5,7 @@ import json
 import random
 import zlib
 from datetime import UTC, datetime
+from itertools import pairwise
 from unittest import SkipTest
 
 import brotli
@@ -127,7 +128,7 @@ class ReadingAnswers(SynchronousTestCase):
         fixture = data.draw(st.sampled_from(fixtures.STREAMS))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(fixture.answer)), max_size=6)))
         bounds = [0, *cuts, len(fixture.answer)]
-        self.check(fixture, [fixture.answer[a:b] for a, b in zip(bounds, bounds[1:], strict=False)])
+        self.check(fixture, [fixture.answer[a:b] for a, b in pairwise(bounds)])
 
     def test_bytes_pass_untouched(self) -> None:
         """The caller gets the very bytes that came, the same object where nothing is taken out."""
@@ -229,16 +230,36 @@ class HostileAnswers(SynchronousTestCase):
         self.assertIn(certainty, ("estimated", "none") if not meter.reading.owed else ("estimated",))
         self.assertGreaterEqual(PriceBook({}).rates_of_call(fixture.provider, "gpt-4o", None, NOON).cost(usage), 0)
 
+    @settings(max_examples=300, deadline=None)
+    @given(st.data())
+    def test_anything_anywhere(self, data: st.DataObject) -> None:
+        """Whatever stands in the place of whatever in an answer or event, nothing is raised or counted below zero."""
+        fixture = data.draw(st.sampled_from(fixtures.ALL))
+        lines = [line for line in fixture.answer.split(b"\n") if b"{" in line]
+        line = data.draw(st.sampled_from(lines if fixture.stream else [fixture.answer.splitlines()[-1]]))
+        start = data.draw(st.integers(0, len(line)))
+        kinds = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.just([]) | st.just({"a": [1]})
+        value = json.dumps(data.draw(st.recursive(kinds, lambda inner: st.lists(inner, max_size=2), max_leaves=3)))
+        colon = line.find(b":", start)
+        end = min((at for at in (line.find(sign, colon) for sign in (b",", b"}")) if at > 0), default=len(line))
+        broken = line[: colon + 1] + value.encode() + line[end:]
+        meter = metered(fixture.path, fixture.api, fixture.stream, [broken + b"\n\n"])
+        usage, _ = settle(meter.reading, Asked(), 400, complete=data.draw(st.booleans()))
+        self.assertGreaterEqual(min(usage.input, usage.output, usage.cache_read, usage.cache_write), 0)
+
+
+_READ = (
+    *("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "cached_tokens"),
+    *("prompt_tokens", "completion_tokens", "promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
+    *("prompt_eval_count", "eval_count"),
+)
+
 
 def _counts(value: object, path: tuple = ()) -> list[tuple]:
     """Where in the usage of an answer the token counts stand that are read."""
-    names = (
-        "input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens prompt_tokens completion_tokens"
-        " cached_tokens promptTokenCount candidatesTokenCount thoughtsTokenCount prompt_eval_count eval_count"
-    ).split()
     if isinstance(value, dict):
         inner = [found for key, item in value.items() if key != "tokens" for found in _counts(item, (*path, key))]
-        return [(*path, key) for key, item in value.items() if key in names and isinstance(item, int)] + inner
+        return [(*path, key) for key, item in value.items() if key in _READ and isinstance(item, int)] + inner
     return []
 
 
@@ -367,7 +388,7 @@ class RecordedExchanges(SynchronousTestCase):
             body = exchange.response
             cuts = sorted(chance.sample(range(len(body) + 1), min(5, len(body))))
             bounds = [0, *cuts, len(body)]
-            self.check(exchange, [body[a:b] for a, b in zip(bounds, bounds[1:], strict=False)])
+            self.check(exchange, [body[a:b] for a, b in pairwise(bounds)])
 
     def test_streams_byte_by_byte(self) -> None:
         """Every recorded stream, one byte at a time, is charged the same."""
