@@ -3,7 +3,7 @@
 No binary fraction takes part: a dollar amount read, added up a million times and written again is the sum on paper.
 """
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 
 NANO = 1_000_000_000
 """Nano-dollars in a dollar."""
@@ -33,6 +33,9 @@ def to_nano(text: str | int | float | Decimal) -> int:
         amount = Decimal(str(text) if isinstance(text, float) else text)
     except (InvalidOperation, TypeError, ValueError):
         raise ValueError(f"not an amount of money: {text!r}")
+    if amount.is_finite() and not amount:
+        return 0
     if not amount.is_finite() or abs(amount.adjusted()) > _MAX_DIGITS or len(amount.as_tuple().digits) > _MAX_DIGITS:
         raise ValueError(f"not an amount of money: {text!r}")
-    return int(amount.scaleb(9).quantize(Decimal(1), rounding=ROUND_HALF_UP)) if amount else 0
+    with localcontext(Context(prec=3 * _MAX_DIGITS)):
+        return int(amount.scaleb(9).to_integral_value(ROUND_HALF_UP))
