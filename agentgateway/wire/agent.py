@@ -15,7 +15,6 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from agentgateway.wire.body import WholeBody
-from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import pairs_of, serialise
 from agentgateway.wire.pool import ClientLimits, Pool
@@ -77,31 +76,31 @@ class Agent:
         return broken.untouched and again and self._now() - sent_at < STALE_WITHIN
 
     def sweep(self) -> None:
-        """Once a second: time-outs and idle connections."""
+        """Once a second: time-outs, idle connections, and origins that nobody calls any more."""
         now = self._now()
-        for pool in self._pools.values():
+        for origin, pool in list(self._pools.items()):
             pool.sweep(now)
+            if pool.counts == (0, 0):
+                del self._pools[origin]
 
     def close(self) -> None:
         """Close all connections, what is under way included."""
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):
             pool.close()
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(open, idle) connections over all origins."""
+        """(open or opening, idle) connections over all origins."""
         counts = [pool.counts for pool in self._pools.values()]
         return sum(opened for opened, _ in counts), sum(idle for _, idle in counts)
-
-    @property
-    def connections(self) -> list[Connection]:
-        """Every connection that is not closed yet."""
-        return [connection for pool in self._pools.values() for connection in pool.connections]
 
 
 def _head(method: bytes, target: bytes, origin: bytes, headers: Headers | None, body: IBodyProducer | None) -> bytes:
     fields = list(pairs_of(headers))
-    if not any(len(name) == 4 and name.lower() == b"host" for name, _ in fields):
+    for name, _ in fields:
+        if len(name) == 4 and name.lower() == b"host":
+            break
+    else:
         fields.insert(0, (b"Host", origin.partition(b"//")[2]))
     if body is None:
         if method in (b"POST", b"PUT", b"PATCH"):

@@ -21,13 +21,13 @@ class IncomingBody:
     """
 
     __slots__ = (
-        "_chunks",
         "_consumer",
+        "_data",
         "_failure",
+        "_invite",
         "_limit",
         "_throttle",
         "_waiting",
-        "_wanted",
         "complete",
         "received",
     )
@@ -37,8 +37,8 @@ class IncomingBody:
         self.received = 0
         self._limit = limit
         self._throttle = throttle
-        self._chunks: list[bytes] = []
-        self._wanted: Callable[[], None] | None = None
+        self._data: bytes | bytearray = b""
+        self._invite: Callable[[], None] | None = None
         self._waiting: Deferred[None] | None = None
         self._consumer: IConsumer | None = None
         self._failure: WireError | None = None
@@ -47,17 +47,21 @@ class IncomingBody:
 
     def feed(self, data: bytes) -> None:
         """Some of the body has arrived; past the limit the body fails with BodyTooLarge."""
+        self.received += len(data)
         if self._failure is not None:
             return
-        self.received += len(data)
         if self.received > self._limit:
             self.fail(BodyTooLarge(f"a body of more than {self._limit} bytes"))
         elif self._consumer is not None:
             self._consumer.write(data)
+        elif not self._data:
+            self._data = data
         else:
-            self._chunks.append(data)
-            if self.received > BUFFERED and self._waiting is None:
-                self._throttle(True)
+            if isinstance(self._data, bytes):
+                self._data = bytearray(self._data)  # not a list: a million chunks of one byte would take 60 MB
+            self._data += data
+        if self.received > BUFFERED and self._waiting is None and self.unfinished:
+            self._throttle(True)
 
     def end(self) -> None:
         """All of it has arrived."""
@@ -66,9 +70,9 @@ class IncomingBody:
 
     def fail(self, error: WireError) -> None:
         """It will not arrive in full; whoever waits for it, or asks later, gets `error`."""
-        if self._failure is None and not self.complete:
+        if self.unfinished:
             self._failure = error
-            self._chunks.clear()
+            self._data = b""
             self._fire(error)
 
     def _fire(self, error: WireError | None) -> None:
@@ -79,6 +83,14 @@ class IncomingBody:
             else:
                 waiting.errback(error)
 
+    def when_wanted(self, invite: Callable[[], None]) -> None:
+        """Call `invite` once when somebody first asks for the body: the moment for `100 Continue`."""
+        self._invite = invite
+
+    def overdue(self, elapsed: float, allowed: Callable[[int], float]) -> bool:
+        """Whether it is too slow, `elapsed` seconds after it could begin; `allowed(bytes received)` is in seconds."""
+        return self.unfinished and self._invite is None and elapsed > allowed(self.received)
+
     # what the resource asks
 
     @property
@@ -88,9 +100,8 @@ class IncomingBody:
 
     def take(self) -> bytes:
         """What has arrived, when it is complete."""
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        return data
+        data, self._data = self._data, b""
+        return data if isinstance(data, bytes) else bytes(data)
 
     def arrived(self) -> "Deferred[None]":
         """Fires when the body is complete; fails with BodyTooLarge, BodyTimeout, BadFraming or CallerGone."""
@@ -101,29 +112,21 @@ class IncomingBody:
             done.callback(None)
         else:
             self._waiting = done
-            self.want()
+            self._throttle(False)
+            invite, self._invite = self._invite, None
+            if invite is not None:
+                invite()
         return done
 
-    def _forget(self, _done: "Deferred[None]") -> None:
+    def _forget(self, _done: "Deferred[None] | None" = None) -> None:
         self._waiting = None
-
-    def when_wanted(self, tell: Callable[[], None]) -> None:
-        """Call `tell` once when somebody first asks for the body: the moment for `100 Continue`."""
-        self._wanted = tell
-
-    def want(self) -> None:
-        """Let the caller send."""
-        tell, self._wanted = self._wanted, None
-        if tell is not None:
-            tell()
-        self._throttle(False)
 
     def stream_to(self, consumer: IConsumer) -> "Deferred[None]":
         """Hand on what is here and what comes; fires as `arrived` does."""
-        for data in self._chunks:
-            consumer.write(data)
-        self._chunks.clear()
+        data = self.take()
         self._consumer = consumer
+        if data:
+            consumer.write(data)
         return self.arrived()
 
     def pause(self, paused: bool) -> None:
@@ -134,10 +137,11 @@ class IncomingBody:
     def abandon(self) -> None:
         """Nobody wants the rest: it is counted, not kept."""
         self._consumer = None
-        self._chunks.clear()
-        self._forget(Deferred())
-        if self._failure is None and not self.complete:
+        self._data = b""
+        self._forget()
+        if self.unfinished:
             self._failure = WireError("nobody wanted the rest of the body")
+            self._throttle(False)
 
 
 @implementer(IBodyProducer)

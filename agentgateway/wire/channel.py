@@ -1,24 +1,21 @@
-"""The server's side of HTTP/1.1: one connection, parsed by llhttp, its requests answered in the order they came.
+"""The server's side of HTTP/1.1: one connection, its requests answered one after the other in the order they came.
 
-Each segment that arrives is parsed whole; then the oldest request is given to the server, with whatever of its body is
-there: mostly all of it. One request is active at a time, pipelined ones wait. Deadlines are kept as numbers that
-`Server.sweep` looks at once a second: no timer per call.
+When a segment has been parsed the oldest request is given to the server, with whatever of its body is there: mostly all
+of it. One request is active at a time, pipelined ones wait. Deadlines are kept as numbers that `Server.sweep` looks at
+once a second: no timer per call.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
-import httptools
 from twisted.internet.interfaces import IAddress, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from agentgateway.wire.body import IncomingBody
-from agentgateway.wire.eager import eager_writer
-from agentgateway.wire.errors import BadFraming, BodyTimeout, BodyTooLarge, CallerGone
-from agentgateway.wire.framing import MAX_FIELD_BYTES, MAX_FIELDS, check
-from agentgateway.wire.headers import Field
+from agentgateway.wire.eager import eager_writer, tune
+from agentgateway.wire.errors import BadFraming, BodyTimeout, CallerGone
+from agentgateway.wire.intake import Intake
 from agentgateway.wire.request import Request
 
 if TYPE_CHECKING:
@@ -26,32 +23,23 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 MAX_PIPELINED = 32
-LINGER = 2.0
+LINGER = 30.0
 """Seconds that a caller may go on sending behind its last answer, so that it can read that answer."""
 
 
-class Channel(Protocol):
+class Channel(Intake):
     """One connection; `server` holds the limits, the clock and the site."""
 
+    _log = Logger()
     site: Site
     transport: Any
 
     def __init__(self, server: "Server") -> None:
-        self._server = server
-        self._parser = httptools.HttpRequestParser(self)
-        self._queue: deque[Request] = deque()
+        super().__init__(server)
         self._active: Request | None = None
-        self._incoming: Request | None = None
-        self._fields: list[Field] = []
-        self._uri = b""
-        self._head_bytes = 0
-        self._in_head = False
-        self._upgrading = False
-        self._fault: BadFraming | None = None
         self._closing = False
         self._advancing = False
         self._reading = True
-        self._throttled = False
         self._body_since = 0.0
         self.persist = True
         self.deadline = NEVER
@@ -60,10 +48,7 @@ class Channel(Protocol):
 
     def connectionMade(self) -> None:
         """Ready for the first head, which must come within `header_timeout`."""
-        set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
-        if set_no_delay is not None:
-            set_no_delay(True)
-            self.transport.setTcpKeepAlive(True)
+        tune(self.transport)
         self.write = eager_writer(self.transport)
         self.deadline = self._server.now() + self._server.limits.header_timeout
         self._server.channels.add(self)
@@ -73,132 +58,39 @@ class Channel(Protocol):
         self._server.channels.discard(self)
         self._closing = True
         self._queue.clear()
-        incoming, self._incoming = self._incoming, None
-        if incoming is not None:
-            incoming.body.fail(CallerGone("the caller closed the connection within its request"))
         active, self._active = self._active, None
         if active is not None:
             active.connectionLost(reason)
-        del self._parser  # it holds this channel: break the cycle
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.body.fail(CallerGone("the caller closed the connection within its request"))
+        self._parser = None  # it holds this channel: break the cycle
 
     def dataReceived(self, data: bytes) -> None:
         """Parse a segment, then go on with what it brought."""
         if self._closing:
             return
-        self._feed(data)
-        if self._fault is None and self._in_head:
-            self._count_head(len(data))
-        self._after_segment()
-
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._feed_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            if self._fault is None:
-                # Data behind a request that asked for the connection to close is no fault of that request.
-                self._fault = BadFraming(400, f"malformed HTTP: {error}")
-
-    def _feed_without_upgrade(self, rest: bytes) -> None:
-        """Some clients offer h2c with a body behind: serve them in HTTP/1.1, as RFC 9110 section 7.8 allows."""
-        self._upgrading = False
-        drop = (b"upgrade", b"connection", b"http2-settings")
-        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._uri)]
-        lines += [name + b": " + value for name, value in self._fields if name.lower() not in drop]
-        self._parser = httptools.HttpRequestParser(self)
-        self._feed(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
-
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self._server.limits.max_header_bytes + MAX_FIELD_BYTES:
-            self._fault = BadFraming(431, "the request's head is too large")
-
-    def _after_segment(self) -> None:
+        self._parse(data)
         if self._fault is not None:
-            self._in_head = False
-            incoming, self._incoming = self._incoming, None
-            if incoming is not None:  # its answer is the last one here
-                incoming.keep_alive = self.persist = False
-                incoming.body.fail(self._fault)
-        elif self._in_head and self._active is None and self.deadline == NEVER:
-            self.deadline = self._server.now() + self._server.limits.header_timeout
+            self._stop_intake(self._fault)
         if not self._advancing:
             self._advance()
+        if self._in_head and not self._head_timed and self._active is None:
+            self._head_timed = True
+            self.deadline = self._server.now() + self._server.limits.header_timeout
         self._set_reading()
 
-    # what llhttp tells
-
-    def on_message_begin(self) -> None:
-        self._fields = []
-        self._uri = b""
-        self._head_bytes = 0
-        if not self._in_head:
-            self._in_head = True
-            if self._active is None and not self._queue:
-                self.deadline = NEVER  # set to a number at the end of the segment, unless the head is complete by then
-
-    def on_url(self, part: bytes) -> None:
-        self._uri += part
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # a trailer: nothing in it is passed on
-        size = len(name) + len(value)
-        self._fields.append((name, value))
-        self._head_bytes += size
-        if size > MAX_FIELD_BYTES or len(self._fields) > MAX_FIELDS:
-            self._refuse(
-                BadFraming(
-                    431, f"a header field of more than {MAX_FIELD_BYTES} bytes, or more than {MAX_FIELDS} fields"
-                )
-            )
-        if self._head_bytes > self._server.limits.max_header_bytes:
-            self._refuse(BadFraming(431, f"a head of more than {self._server.limits.max_header_bytes} bytes"))
-
-    def _refuse(self, fault: BadFraming) -> None:
-        """Stop the parser: what follows cannot be trusted."""
-        self._fault = fault
-        raise fault
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        method, version = parser.get_method(), parser.get_http_version()
-        try:
-            framing = check(method, self._uri, version, self._fields)
-        except BadFraming as fault:
-            self._refuse(fault)
-        self._head_bytes = 0
-        if framing.upgrade and parser.should_upgrade():
-            self._upgrading = True
-            return
-        self._in_head = False
-        limit = self._server.limits.max_body_bytes
-        body = IncomingBody(limit, self._throttle)
-        protocol = b"HTTP/1.1" if version == "1.1" else b"HTTP/1.0"
-        request = Request(self, method, self._uri, protocol, self._fields, framing.length, body)
-        if framing.length is not None and framing.length > limit:
-            body.fail(BodyTooLarge(f"a body of {framing.length} bytes, more than {limit}"))
-        elif framing.expects_continue:
-            body.when_wanted(self._continue)
-        request.keep_alive = parser.should_keep_alive()
-        self._incoming = request
-        self._queue.append(request)
-
-    def _continue(self) -> None:
-        if self._active is not None and not self._active.startedWriting:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, data: bytes) -> None:
-        if self._incoming is not None:
-            self._incoming.body.feed(data)
-
-    def on_message_complete(self) -> None:
-        if self._upgrading:
-            return
+    def _stop_intake(self, fault: BadFraming) -> None:
+        """Nothing more can be read here: a request that is not complete fails, those before it are answered still."""
+        self._in_head = self._throttled = False
         incoming, self._incoming = self._incoming, None
-        if incoming is not None:
-            incoming.body.end()
+        if incoming is None:
+            return
+        if self._queue and self._queue[-1] is incoming:
+            self._queue.pop()  # nobody has seen it: the fault is answered in its place
+        else:  # its answer is the last one here
+            self.persist = False
+            incoming.body.fail(fault)
 
     # one request after the other
 
@@ -208,16 +100,23 @@ class Channel(Protocol):
         while self._active is None and not self._closing:
             if self._queue:
                 self._active = request = self._queue.popleft()
-                self.persist = request.keep_alive
+                self.persist = request.keep_alive and not self._server.draining
                 self.deadline = NEVER
                 if request.body.unfinished:
                     self._body_since = self._server.now()
-                self._server.accept(request)
+                self._accept(request)
             else:
                 if self._fault is not None:
                     self._answer_fault(self._fault)
                 break
         self._advancing = False
+
+    def _accept(self, request: Request) -> None:
+        try:
+            self._server.accept(request)
+        except Exception:
+            self._log.failure("a request was not accepted")
+            self.break_off()
 
     def _answer_fault(self, fault: BadFraming) -> None:
         """The last answer on this connection."""
@@ -232,30 +131,34 @@ class Channel(Protocol):
         if not self.persist or not request.body.complete:
             self._close()
             return
+        self._head_timed = self._in_head
         limits = self._server.limits
         self.deadline = self._server.now() + (limits.header_timeout if self._in_head else limits.idle_timeout)
-        if not self._advancing and (self._queue or self._fault is not None):
-            self._advance()
-        self._set_reading()
+        if not self._advancing:
+            if self._queue or self._fault is not None:
+                self._advance()
+            self._set_reading()
 
     def _close(self) -> None:
         """Close, but not on unread input: that resets the connection and destroys the answer (RFC 9112 section 9.6)."""
         if (self._incoming is None and self._fault is None) or self.isSecure():
-            self.break_off()
+            self.break_off()  # TLS reads on by itself until the other side has said that it closes
             return
-        self._queue.clear()
-        self._closing = True
+        self._end_intake()
         self.deadline = self._server.now() + LINGER
         self.transport.loseWriteConnection()
-        self._throttled = False
-        self._set_reading()
 
     def break_off(self) -> None:
         """Close when what is written has gone out; a caller that does not take it is cut off after `idle_timeout`."""
-        self._queue.clear()
-        self._closing = True
+        self._end_intake()
         self.deadline = self._server.now() + self._server.limits.idle_timeout
         self.transport.loseConnection()
+
+    def _end_intake(self) -> None:
+        self._queue.clear()
+        self._closing = True
+        self._throttled = False
+        self._set_reading()
 
     # time and back-pressure
 
@@ -265,7 +168,7 @@ class Channel(Protocol):
             self._expire()
         elif self._active is not None and self._active is self._incoming and not self._throttled:
             body = self._active.body
-            if body.unfinished and now - self._body_since > self._server.limits.body_seconds(body.received):
+            if body.overdue(now - self._body_since, self._server.limits.body_seconds):
                 body.fail(BodyTimeout("the request's body did not arrive in time"))
 
     def _expire(self) -> None:
@@ -277,6 +180,18 @@ class Channel(Protocol):
         else:
             self.break_off()
 
+    def close_idle(self) -> None:
+        """Close if no request is here, not even the beginning of one; otherwise the answer will say that it closes."""
+        self.persist = False
+        if self._active is None and not self._in_head and not self._closing:
+            self.break_off()
+
+    def _continue(self) -> None:
+        """Somebody wants the active request's body: invite it, unless the caller did not wait for that."""
+        self._body_since = self._server.now()
+        if self._active is not None and not self._active.startedWriting and not self._active.body.received:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def _throttle(self, paused: bool) -> None:
         if self._throttled and not paused:
             self._body_since = self._server.now()
@@ -286,7 +201,7 @@ class Channel(Protocol):
     def _set_reading(self) -> None:
         """Read on unless a body is held back or enough pipelined requests wait."""
         wanted = not self._throttled and len(self._queue) < MAX_PIPELINED
-        if wanted != self._reading and self.transport is not None:
+        if wanted != self._reading:
             self._reading = wanted
             if wanted:
                 self.transport.resumeProducing()

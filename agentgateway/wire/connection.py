@@ -155,7 +155,7 @@ class Connection(Digest):
         if reusable:
             self._pool.release(self)
         else:
-            self._discard(self.transport.loseConnection)
+            self._discard(self.transport.loseConnection if self._upload is None else self.transport.abortConnection)
 
     def _fail(self, failure: Failure) -> None:
         """Break off and tell whoever waits."""

@@ -6,9 +6,19 @@ every write. When nothing is queued, `send` right away is about a third of the w
 
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import ITransport
+
+
+def tune(transport: Any) -> None:
+    """Small segments at once, and the kernel's probes for peers that vanished; nothing where there is no TCP."""
+    try:
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
+    except (AttributeError, OSError):  # in memory; a Unix socket
+        pass
 
 
 def eager_writer(transport: ITransport) -> Callable[[bytes], None]:

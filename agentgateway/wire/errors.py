@@ -29,6 +29,10 @@ class CallerGone(WireError):
     """The caller's connection went away before its request was complete."""
 
 
+class BadCAFile(WireError):
+    """The file with the certificate authorities to trust cannot be read, or holds no certificate."""
+
+
 class ConnectFailed(WireError):
     """No connection to the upstream: refused, unreachable, no such name, TLS not trusted."""
 

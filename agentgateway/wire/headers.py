@@ -67,8 +67,11 @@ def pairs_of(headers: Headers | None) -> Sequence[Field]:
 
 
 def serialise(first: bytes, fields: Sequence[Field]) -> bytes:
-    """A message head: the first line, the fields and the empty line."""
+    """A message head: the first line, the fields and the empty line. Raises ValueError on a line break in a field."""
     lines = [first]
     lines += [name + b": " + value for name, value in fields]
     lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        raise ValueError("a header field with a line break in it")
+    return head

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from OpenSSL.SSL import Error as TLSError
+from service_identity import VerificationError
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -25,6 +28,14 @@ class ClientLimits:
     max_idle: int = 512
 
 
+@attrs.frozen(slots=True)
+class Attempt:
+    """A connection on its way: what the endpoint gave, and until when it may take."""
+
+    connecting: Deferred[Any]
+    deadline: float
+
+
 class Pool:
     """The connections to one origin."""
 
@@ -33,11 +44,11 @@ class Pool:
     ) -> None:
         self._endpoint = endpoint
         self._secure = secure
-        self._now = now
+        self.now = now
         self.limits = limits
         self._idle: deque[Connection] = deque()
         self.connections: set[Connection] = set()
-        self._connecting: dict[Deferred[Connection], float] = {}
+        self._attempts: dict[Deferred[Connection], Attempt] = {}
 
     def take(self) -> Connection | None:
         """An idle connection, or None."""
@@ -47,33 +58,38 @@ class Pool:
         """A new connection; fails with ConnectFailed or ConnectTimeout, which also bounds the name's lookup and TLS."""
         factory = ClientFactory.forProtocol(lambda: Connection(self))
         factory.noisy = False
+        done: Deferred[Connection] = Deferred(self._give_up)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
-        self._connecting[connecting] = self._now() + self.limits.connect_timeout
+        self._attempts[done] = Attempt(connecting, self.now() + self.limits.connect_timeout)
         connecting.addCallback(self._opened)
-        return connecting.addCallbacks(self._connected, self._not_connected, (connecting,), {}, (connecting,))
+        connecting.addCallbacks(self._connected, self._not_connected, (done,), {}, (done,))
+        return done
 
     def _opened(self, connection: Connection) -> "Connection | Deferred[Connection]":
-        self.connections.add(connection)
         if not self._secure:
             return connection
         connection.secured = Deferred(lambda _: connection.abort())
         return connection.secured
 
-    def _connected(self, connection: Connection, connecting: "Deferred[Connection]") -> Connection:
-        self._connecting.pop(connecting, None)
-        return connection
+    def _connected(self, connection: Connection, done: "Deferred[Connection]") -> None:
+        if self._attempts.pop(done, None) is None:
+            connection.abort()  # too late
+        else:
+            self.connections.add(connection)
+            done.callback(connection)
 
-    def _not_connected(self, failure: Failure, connecting: "Deferred[Connection]") -> Failure:
-        deadline = self._connecting.pop(connecting, None)
-        if failure.check(CancelledError) and deadline is None:
-            return Failure(ConnectTimeout(f"no connection within {self.limits.connect_timeout:g} s"))
-        if failure.check(CancelledError):
-            return failure  # the caller left
-        return Failure(ConnectFailed(f"no connection: {type(failure.value).__name__}"))
+    def _not_connected(self, failure: Failure, done: "Deferred[Connection]") -> None:
+        if self._attempts.pop(done, None) is not None:
+            done.errback(ConnectFailed(f"no connection: {reason_of(failure.value)}"))
+
+    def _give_up(self, done: "Deferred[Connection]") -> None:
+        attempt = self._attempts.pop(done, None)
+        if attempt is not None:
+            attempt.connecting.cancel()
 
     def release(self, connection: Connection) -> None:
         """Its response is complete and it can be used again."""
-        connection.since = self._now()
+        connection.since = self.now()
         self._idle.append(connection)
         if len(self._idle) > self.limits.max_idle:
             self._idle.popleft().abort()
@@ -92,10 +108,10 @@ class Pool:
 
     def sweep(self, now: float) -> None:
         """Once a second: connecting, waiting and idling for too long."""
-        for connecting, deadline in list(self._connecting.items()):
-            if now >= deadline:
-                del self._connecting[connecting]
-                connecting.cancel()
+        for done, attempt in list(self._attempts.items()):
+            if now >= attempt.deadline:
+                self._give_up(done)
+                done.errback(ConnectTimeout(f"no connection within {self.limits.connect_timeout:g} s"))
         while self._idle and now - self._idle[0].since >= self.limits.idle_timeout:
             self._idle[0].abort()
         for connection in list(self.connections):
@@ -103,12 +119,28 @@ class Pool:
 
     def close(self) -> None:
         """Close everything, also what is under way."""
-        for connecting in list(self._connecting):
-            connecting.cancel()
+        for done in list(self._attempts):
+            self._give_up(done)
+            done.errback(ConnectFailed("the connection was closed on this side"))
         for connection in list(self.connections):
-            connection.abort()
+            connection.close()
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(open, idle) connections."""
-        return len(self.connections), len(self._idle)
+        """(open or opening, idle) connections."""
+        return len(self.connections) + len(self._attempts), len(self._idle)
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Why there is no connection, in words that hold nothing a peer sent."""
+    if isinstance(error, VerificationError):
+        return "the certificate is not for this host"
+    if isinstance(error, TLSError):
+        # OpenSSL's own words for its error codes: [(library, function, reason), ...]
+        reasons = error.args[0] if error.args else ()
+        return f"TLS: {reasons[-1][2]}" if reasons else "TLS failed"
+    if isinstance(error, DNSLookupError):
+        return "the name has no address"
+    if isinstance(error, ConnectError):
+        return str(type(error).__doc__ or type(error).__name__)
+    return type(error).__name__

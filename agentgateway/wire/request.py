@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web import server
-from twisted.web.http_headers import Headers
 
 from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.headers import Field, RawHeaders, pairs_of, serialise
@@ -32,6 +31,10 @@ def status_line(code: int, phrase: bytes) -> bytes:
         if len(_STATUS_LINES) < 256:
             _STATUS_LINES[code, phrase] = line
     return line
+
+
+def _has_length(fields: Sequence[Field]) -> bool:
+    return bool([name for name, _ in fields if len(name) == 14 and name.lower() == b"content-length"])
 
 
 class Request(server.Request):
@@ -56,12 +59,12 @@ class Request(server.Request):
         self.uri = uri
         self.clientproto = version
         self.requestHeaders = RawHeaders(fields)
-        self.responseHeaders = _NO_HEADERS
+        self.responseHeaders = RawHeaders()
         self.notifications = []
         self.length = length
         self.body = body
         self.keep_alive = True
-        self._bare = False
+        self._bare = method == b"HEAD"  # twisted.web calls it GET for a while
 
     def process_by(self, site: server.Site) -> None:
         """Give this request, its body complete, to a twisted.web resource tree."""
@@ -98,7 +101,7 @@ class Request(server.Request):
             parts.append(b"0\r\n\r\n")
         if parts:
             self.channel.write(b"".join(parts))
-        self.finished = 1
+        self._end_writing()
         self._told(None)
         self.channel.requestDone(self)
 
@@ -107,7 +110,13 @@ class Request(server.Request):
         if last:
             self.write(last)
         if not (self.finished or self._disconnected):
+            self._end_writing()
             self.channel.break_off()
+
+    def _end_writing(self) -> None:
+        self.finished = 1
+        if self.producer is not None:  # with one, TLS does not close
+            self.unregisterProducer()  # type: ignore[no-untyped-call]
 
     def _framed(self, data: bytes) -> bytes:
         if self._bare:
@@ -120,9 +129,9 @@ class Request(server.Request):
         fields = list(pairs_of(self.responseHeaders))
         if self.cookies:
             fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
-        self._bare = self.method == b"HEAD" or self.code in _NO_BODY
+        self._bare = self._bare or self.code in _NO_BODY
         # In a response to HEAD a length is information; without one the end of the body has to be told otherwise.
-        if not (self._bare or any(len(name) == 14 and name.lower() == b"content-length" for name, _ in fields)):
+        if not (self._bare or _has_length(fields)):
             if self.clientproto == b"HTTP/1.1":
                 self.chunked = 1
                 fields.append((b"Transfer-Encoding", b"chunked"))
@@ -158,6 +167,3 @@ class Request(server.Request):
         return done
 
     cookies: list[bytes] = []
-
-
-_NO_HEADERS = Headers()

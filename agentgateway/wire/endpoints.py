@@ -1,0 +1,46 @@
+"""Where the client side connects to: a name and a port, with TLS for https."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL.crypto import X509
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+from twisted.web.client import URI
+
+from agentgateway.wire.errors import BadCAFile
+
+
+def make_endpoint(reactor: Any, connect_timeout: float, ca_file: str | None) -> Callable[[URI], IStreamClientEndpoint]:
+    """How to reach an origin; an endpoint keeps its TLS context for all its connections.
+
+    `connect_timeout` (seconds) bounds each TCP attempt; the whole is bounded by the pool. https trusts the certificate
+    authorities in `ca_file` (PEM), without one those of the platform. Raises BadCAFile at once.
+    """
+    trust = trust_root(ca_file)
+
+    def endpoint(uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
+        plain = HostnameEndpoint(reactor, host, uri.port, connect_timeout)
+        if uri.scheme != b"https":
+            return plain
+        options = optionsForClientTLS(host, trust, acceptableProtocols=[b"http/1.1"])
+        return wrapClientTLS(options, plain, reactor)
+
+    return endpoint
+
+
+def trust_root(ca_file: str | None) -> Any:
+    """The `IOpenSSLTrustRoot` that says whose word is taken on who an upstream is. Raises BadCAFile."""
+    if ca_file is None:
+        return platformTrust()
+    try:
+        with open(ca_file, "rb") as pem:
+            certificates = load_pem_x509_certificates(pem.read())
+    except OSError as error:
+        raise BadCAFile(f"ca_file {ca_file}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadCAFile(f"ca_file {ca_file}: expected certificates in PEM format") from error
+    return trustRootFromCertificates([Certificate(X509.from_cryptography(one)) for one in certificates])
