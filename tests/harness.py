@@ -29,8 +29,9 @@ async def listen(testcase: Any, factory: Any, endpoint: str = LOCAL) -> int:
 class Running:
     """A gateway under test: `port`, `url`, `standin` (its provider) and `service`; stops with the test."""
 
-    def __init__(self, service: GatewayService, port: int, standin: StandIn | None) -> None:
+    def __init__(self, service: GatewayService, port: int, standin: StandIn | None, origin: Any = None) -> None:
         self.service = service
+        self.origin = origin
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.standin = standin
@@ -47,6 +48,17 @@ class Running:
     def in_flight(self) -> int:
         """Calls under way, over all agents."""
         return sum(agent.in_flight for agent in self.service.live.fleet)
+
+    @property
+    def quiet(self) -> bool:
+        """No call is under way, and no connection to a provider is open but for idle ones."""
+        counts = [agent.counts for agent in self.service.upstreams.agents()]
+        return not self.in_flight and all(opened == idle for opened, idle in counts)
+
+    def sweep(self) -> None:
+        """Look at every deadline now rather than at the next whole second."""
+        self.service.server.sweep()
+        self.service.upstreams.sweep()
 
 
 CONFIG = """
@@ -73,18 +85,21 @@ async def start_gateway(testcase: Any, config: str = CONFIG, factory: ServerFact
     text = config.format(provider=f"http://127.0.0.1:{provider}", state=state)
     service = GatewayService(parse(text, "test.yaml", os.environ), reactor)
     service.startService()
-    running = Running(service, await listen(testcase, service.server), standin)
+    running = Running(service, await listen(testcase, service.server), standin, factory)
     testcase.addCleanup(stop, running)
     return running
 
 
 async def stop(running: Running) -> None:
-    """Stop the service and wait until every connection is gone."""
+    """Stop the service once every call is over, and wait until every connection is gone: none may leak."""
+    await until(lambda: running.quiet)
     await running.service.stopService()
     agents = running.service.upstreams.agents()
     await until(lambda: not running.service.server.channels and all(agent.counts == (0, 0) for agent in agents))
     if running.standin is not None:
         await running.standin.hang_up()
+    visits = getattr(running.origin, "visits", ())
+    await until(lambda: not visits)
 
 
 async def until(condition: Any, timeout: float = 5.0) -> None:
