@@ -1,4 +1,4 @@
-"""The composition root: builds everything from a configuration and gives each part what it needs; knows all, does nothing."""
+"""The composition root: builds everything from a configuration and gives each part what it needs; does nothing itself."""
 
 import os
 import time
@@ -14,10 +14,13 @@ from twisted.python.failure import Failure
 
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config, Gateway, Provider
-from agentgateway.domain.exchange import Moment
 from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
+from agentgateway.domain.windows import Calendar
 from agentgateway.errors import GatewayError
+from agentgateway.ops.alerts import Alerts
 from agentgateway.pipeline import order
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.stores.audit import AuditLog
@@ -59,7 +62,7 @@ class GatewayService(MultiService):
     """The whole gateway of one configuration; `server` is a Twisted factory that could listen anywhere."""
 
     def __init__(self, config: Config, reactor: Any) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
         def moment() -> Moment:
             return Moment(reactor.seconds(), time.time())
@@ -68,27 +71,29 @@ class GatewayService(MultiService):
             endpoint = make_endpoint(reactor, provider.connect_timeout, provider.ca_file)
             return Agent(reactor, endpoint, _client_limits(provider))
 
-        fleet = Fleet(config)
+        self.alerts = Alerts()
+        ledger = Ledger(Calendar.of(config.gateway.timezone))
+        fleet = Fleet(config, ledger, moment(), alert=self.alerts.add)
         prices = PriceBook(config.prices, config.unpriced_models)
         audit = config.audit
         self.journal = AuditLog(audit.log_file, audit.max_entries, lambda text: _log.error("{text}", text=text))
         self.upstreams = Upstreams(make_agent)
         self.upstreams.configure(config.providers)
-        onion = order.build(config, fleet, prices, self.journal)
+        onion = order.build(config, fleet, prices, self.journal, lambda: None)
         self.live = Live(config, fleet, onion, Reckoner(prices), self.upstreams, moment, moment())
         site = GatewaySite(self.live, self.journal, management(self.live))
         self.server = Server(reactor, site, _server_limits(config.gateway))
 
         for endpoint in config.gateway.listen:
             listen(endpoint, self.server, reactor=reactor).setServiceParent(self)
-        for sweep in (self.server.sweep, self.upstreams.sweep):
-            timer = TimerService(1.0, guarded(sweep))
+        for work in (self.server.sweep, self.upstreams.sweep, lambda: fleet.settle_down(moment())):
+            timer = TimerService(1.0, guarded(work))
             timer.clock = reactor
             timer.setServiceParent(self)
 
     def stopService(self) -> "Deferred[None]":
         """Stop listening, then close what is open."""
-        stopped: Deferred[None] = super().stopService()
+        stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
         return stopped.addCallback(self._close)
 
     def _close(self, _: None) -> None:

@@ -85,6 +85,11 @@ class Account:
         self._days = Tallies.restore(calendar.day, self._days.rows(), now)
         self.set_caps(self.budget)
 
+    @property
+    def capped(self) -> bool:
+        """Whether any cap is set."""
+        return bool(self._limits)
+
     def caps(self, now: float) -> Iterator[Cap]:
         """The caps that are set; the one that lasts longest comes first."""
         return (limit.cap(now, self.reserved) for limit in self._limits)

@@ -4,7 +4,8 @@ import time
 
 import msgspec
 
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 
 
 class AuditRecord(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""One call, from its head to its audit record: each step of the pipeline reads what it needs and fills in what it learned."""
+"""One call, from its head to its audit record: each step reads what it needs and fills in what it learned."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from agentgateway.config.schema import Provider
+from agentgateway.domain.caps import Reservation
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.policy import NOTHING, Verdict
 from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
 from agentgateway.domain.usage import Usage
@@ -16,14 +19,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["ok", "refused", "upstream_error", "client_gone", "cut", "truncated"]
 Field = tuple[bytes, bytes]
-
-
-@attrs.frozen(slots=True)
-class Moment:
-    """A point in time, read once per event: `monotonic` seconds for durations, `wall` epoch seconds for the calendar."""
-
-    monotonic: float
-    wall: float
 
 
 @attrs.frozen(slots=True)
@@ -71,6 +66,17 @@ class Exchange:
     targets: Sequence[Target] = ()
     target: Target | None = None
 
+    # screen, throttle, reserve
+    verdict: Verdict = NOTHING
+    """What the policies say."""
+    tokens_taken: int = 0
+    """Taken from the agent's token limit, by estimate."""
+    circuit: int | None = None
+    """The breaker's generation, while `target` is being tried."""
+    amount: int = 0
+    """Nano-dollars to reserve."""
+    reservation: Reservation | None = None
+
     # how it went
     position: int = 0
     admitted: bool = False
@@ -87,6 +93,8 @@ class Exchange:
     usage_kind: Literal["exact", "estimated", "none"] = "none"
     cost: int = 0
     """Nano-dollars."""
+    lost: int = 0
+    """The part of `cost` that went to providers that were given up before they answered."""
     rates: Rates | None = None
     """What `cost` was reckoned with."""
     first_byte: float | None = None

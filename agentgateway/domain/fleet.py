@@ -1,11 +1,21 @@
 """The agents as they are now: one state object each, found by id or by gateway key."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
-from agentgateway.config.schema import Agent, Config
+from agentgateway.config.schema import Agent, Budget, Config, Rate
+from agentgateway.domain.account import Account
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.breaker import Breaker
+from agentgateway.domain.bucket import TokenBucket
+from agentgateway.domain.facts import Facts
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.money import dollars
+from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict
+from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing
 
 AGENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 ANONYMOUS = "anonymous"
@@ -19,47 +29,136 @@ class AgentState:
     """What is known of one agent while the gateway runs."""
 
     config: Agent
+    account: Account
+    rules: AgentRules
+    bucket: TokenBucket | None = None
+    """Of `rate_limit`."""
+    tokens: TokenBucket | None = None
+    """Of `token_limit`."""
+    breakers: dict[str, Breaker] = attrs.Factory(dict)
+    """By provider."""
+    pause: Pause | None = None
+    caps: Caps | None = None
     in_flight: int = 0
     last_call: float | None = None
+    last_model: str | None = None
+    last_provider: str | None = None
 
     @property
     def id(self) -> str:
         """The agent's id."""
         return self.config.id
 
+    @property
+    def standing(self) -> Standing:
+        """What must survive a restart, apart from the money."""
+        return Standing(self.id, self.pause, self.caps)
+
+    def breaker(self, provider: str) -> Breaker:
+        """This agent's circuit towards `provider`."""
+        breaker = self.breakers.get(provider)
+        if breaker is None:
+            breaker = self.breakers[provider] = Breaker.closed(self.config.circuit_breaker)
+        return breaker
+
+    def judge(self, now: Moment) -> Verdict:
+        """What the policies say of this agent now."""
+        return self.rules.evaluate(Facts(self, now.wall), now.monotonic) if self.rules.rules else NOTHING
+
+    def configure(self, config: Agent, rules: Rules, now: Moment) -> None:
+        """Take over a (new) configuration; what was taken, spent and counted stays."""
+        self.config = config
+        self.rules = rules.bind(config.id, config.tags, self.rules)
+        self.bucket = _bucket(self.bucket, config.rate_limit, now)
+        self.tokens = _bucket(self.tokens, config.token_limit, now)
+        for breaker in self.breakers.values():
+            breaker.reconfigure(config.circuit_breaker)
+        self.account.set_caps(self.budget)
+
+    @property
+    def budget(self) -> Budget:
+        """The caps in force: an operator's over the configuration's."""
+        if self.caps is None:
+            return self.config.budget
+        return attrs.evolve(self.config.budget, **attrs.asdict(self.caps))
+
+
+def _bucket(bucket: TokenBucket | None, rate: Rate | None, now: Moment) -> TokenBucket | None:
+    """The bucket of a (new) rate, as full as it was."""
+    if rate is None:
+        return None
+    if bucket is None:
+        return TokenBucket.full(rate, now.monotonic)
+    if bucket.rate != rate:
+        bucket.reconfigure(rate, now.monotonic)
+    return bucket
+
 
 class Fleet:
-    """All agents: the configured ones, and those that the template `*` has made on the way."""
+    """All agents: the configured ones, and those that the template `*` has made on the way.
 
-    def __init__(self, config: Config) -> None:
-        self._agents: dict[str, AgentState] = {}
+    `tell` hears of each change of a standing, `alert` of what an operator should know.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        now: Moment,
+        tell: Callable[[Standing], None] = lambda _: None,
+        alert: Callable[[Alert], None] = lambda _: None,
+    ) -> None:
+        self.ledger = ledger
         self.by_key: dict[bytes, AgentState] = {}
-        self._template: Agent | None = None
+        self._agents: dict[str, AgentState] = {}
+        self._tell = tell
+        self.alert = alert
         self._unnamed = 0
-        self.configure(config)
+        self._template: Agent | None = None
+        self._rules = Rules(())
+        self.configure(config, now)
 
-    def configure(self, config: Config) -> None:
-        """Take over a (new) configuration; states of agents that stay are kept."""
+    def configure(self, config: Config, now: Moment) -> None:
+        """Take over a (new) configuration; states of agents that stay are kept, and so is the money of those that go."""
         self._template = config.agents.get("*")
+        self._rules = Rules.of(config.policies)
         named = {name: agent for name, agent in config.agents.items() if name != "*"}
         for name, state in list(self._agents.items()):
             if name not in named and self._template is None:
                 del self._agents[name]
             elif name not in named and self._template is not None:
-                state.config = attrs.evolve(self._template, id=name)
+                state.configure(attrs.evolve(self._template, id=name), self._rules, now)
         for name, agent in named.items():
-            state = self._agents.setdefault(name, AgentState(agent))
-            state.config = agent
+            known = self._agents.get(name)
+            if known is None:
+                self._agents[name] = self._new(agent, now)
+            else:
+                known.configure(agent, self._rules, now)
         self._unnamed = len(self._agents) - len(named)
         self.by_key = {agent.key_sha256: self._agents[name] for name, agent in named.items() if agent.key_sha256}
 
-    def find(self, agent_id: str) -> AgentState | None:
+    def _new(self, config: Agent, now: Moment) -> AgentState:
+        account = self.ledger.account(config.id, config.budget)
+        state = AgentState(config, account, AgentRules(()))
+        state.configure(config, self._rules, now)
+        return state
+
+    def restore(self, standings: Iterable[Standing], now: Moment) -> None:
+        """Agents stand as they stood before a restart."""
+        for standing in standings:
+            state = self.find(standing.agent, now)
+            if state is not None:
+                state.pause, state.caps = standing.pause, standing.caps
+                state.account.set_caps(state.budget)
+
+    def find(self, agent_id: str, now: Moment) -> AgentState | None:
         """The agent of that id; made from the template where there is one. None: unknown, or one too many."""
         state = self._agents.get(agent_id)
-        if state is None and self._template is not None and self._unnamed < MAX_UNNAMED:
-            if AGENT_ID.fullmatch(agent_id):
-                state = self._agents[agent_id] = AgentState(attrs.evolve(self._template, id=agent_id))
-                self._unnamed += 1
+        if state is not None or self._template is None or self._unnamed >= MAX_UNNAMED:
+            return state
+        if AGENT_ID.fullmatch(agent_id):
+            state = self._agents[agent_id] = self._new(attrs.evolve(self._template, id=agent_id), now)
+            self._unnamed += 1
         return state
 
     def get(self, agent_id: str) -> AgentState | None:
@@ -71,3 +170,66 @@ class Fleet:
 
     def __len__(self) -> int:
         return len(self._agents)
+
+    # what changes a standing
+
+    def pause(self, agent: AgentState, by: PausedBy, reason: str, now: Moment, until: float | None = None) -> None:
+        """Refuse this agent's calls from now on; those in flight finish. An operator's pause outranks the others."""
+        if agent.pause is not None and agent.pause.by == "operator" and by != "operator":
+            return
+        agent.pause = Pause(by, reason, now.wall, until)
+        self._tell(agent.standing)
+        self.alert(Alert(now.wall, "pause", f"{agent.id} is paused: {reason}", agent.id))
+
+    def resume(self, agent: AgentState, why: str, now: Moment) -> None:
+        """Let this agent call again."""
+        if agent.pause is None:
+            return
+        if agent.pause.by == "policy":
+            agent.rules.overrule(Facts(agent, now.wall))
+        agent.pause = None
+        self._tell(agent.standing)
+        self.alert(Alert(now.wall, "resume", f"{agent.id} is resumed: {why}", agent.id))
+
+    def set_caps(self, agent: AgentState, caps: Caps, now: Moment) -> None:
+        """Caps of an operator, in effect at once, for calls in flight too; a raised cap lifts a budget's pause."""
+        agent.caps = caps
+        agent.account.set_caps(agent.budget)
+        self._tell(agent.standing)
+        self.watch_budget(agent, now)
+
+    def watch_budget(self, agent: AgentState, now: Moment) -> None:
+        """Pause an agent that has spent a cap up, until that cap's window ends; lift a budget's pause that has no ground."""
+        pause = agent.pause
+        if pause is not None and pause.by != "budget":
+            return
+        cap = agent.account.exhausted(now.wall)
+        if cap is None:
+            if pause is not None:
+                self.resume(agent, "its budget has room again", now)
+        elif pause is None or pause.until != cap.resets_at:
+            self.pause(agent, "budget", budget_reason(cap.name, cap.limit), now, cap.resets_at)
+
+    def settle_down(self, now: Moment) -> None:
+        """Once a second: pauses whose window has ended are lifted, policies are looked at, an agent at a time."""
+        for agent in self:
+            if agent.pause is not None and agent.pause.by == "budget":
+                self.watch_budget(agent, now)
+            if agent.rules.rules:
+                self.apply(agent, agent.judge(now), now)
+
+    def apply(self, agent: AgentState, verdict: Verdict, now: Moment) -> None:
+        """Do what policies decided, but for what concerns a single call."""
+        if verdict.pause is not None and agent.pause is None:
+            policy = verdict.pause
+            self.pause(agent, "policy", f"policy {policy.name!r}: {policy.condition}", now)
+        for policy in verdict.alerts:
+            webhook = policy.params.get("webhook")
+            text = f"policy {policy.name!r} holds for {agent.id}: {policy.condition}"
+            self.alert(Alert(now.wall, "policy", text, agent.id, policy.name, str(webhook) if webhook else None))
+
+
+def budget_reason(name: str, limit: int) -> str:
+    """Which cap is spent up, in words."""
+    window = {"hour": "per hour", "day": "per day", "total": "in total"}[name]
+    return f"the budget of ${dollars(limit)} {window} is spent"

@@ -3,37 +3,52 @@
 from collections.abc import Mapping
 
 from agentgateway.config.schema import Agent, Config, Provider
-from agentgateway.domain.exchange import Exchange, Moment, Target
+from agentgateway.domain.exchange import Exchange, Target
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.circuit import enter, leave, may_try, verdict
 from agentgateway.pipeline.onion import Answer, Quiet
 
 
 class Choose(Quiet):
-    """Fills in the targets, first choice first, each with its price for the model asked."""
+    """Fills in the targets, first choice first, each with its price for the model asked; open circuits are passed over."""
 
     def __init__(self, config: Config, prices: PriceBook) -> None:
         self._providers: Mapping[str, Provider] = config.providers
         self._prices = prices
 
     def check(self, exchange: Exchange, now: Moment) -> Answer:
-        """Refuses a provider that is not the agent's, and a model without a price where that is forbidden."""
-        assert exchange.agent is not None and exchange.surface is not None and exchange.asked is not None
-        agent = exchange.agent.config
-        names = self._names(exchange, agent)
+        """Refuses a provider not the agent's, a model without a price where that is forbidden, and open circuits."""
+        assert exchange.agent is not None
+        names = self._names(exchange, exchange.agent.config)
         if isinstance(names, Refusal):
             return names
-        model = exchange.asked.model or agent.model
-        targets: list[Target] = []
-        for name in names:
-            provider = self._providers[name]
-            rates = self._prices.rates(provider, model, now.wall, exchange.asked.context) if model else None
-            if rates is None and model and exchange.surface.billable:
-                return Refusal("unpriced_model", f"no price is known for model {model!r}: add it to `prices`")
-            targets.append(Target(provider, rates))
-        exchange.targets = targets
+        targets = [self._target(exchange, name, now) for name in names]
         exchange.target = targets[0]
+        if targets[0].rates is None and exchange.model and exchange.surface is not None and exchange.surface.billable:
+            return Refusal("unpriced_model", f"no price is known for model {exchange.model!r}: add it to `prices`")
+        waits = [may_try(exchange, target, now) for target in targets]
+        exchange.targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
+        if not exchange.targets:
+            return _open(names, min(wait for wait in waits if wait is not None))
+        exchange.target = exchange.targets[0]
         return None
+
+    def take(self, exchange: Exchange, now: Moment) -> None:
+        """The first target is tried."""
+        enter(exchange, exchange.targets[0], now)
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Tell the circuit of the target that was tried last."""
+        leave(exchange, verdict(exchange), now)
+
+    def _target(self, exchange: Exchange, name: str, now: Moment) -> Target:
+        assert exchange.asked is not None and exchange.agent is not None
+        provider, model = self._providers[name], exchange.asked.model or exchange.agent.config.model
+        exchange.model = model
+        rates = self._prices.rates(provider, model, now.wall, exchange.asked.context) if model else None
+        return Target(provider, rates)
 
     def _names(self, exchange: Exchange, agent: Agent) -> tuple[str, ...] | Refusal:
         own = agent.provider
@@ -46,3 +61,8 @@ class Choose(Quiet):
             assert exchange.surface is not None
             own = exchange.surface.dialect.name
         return (own, *agent.fallback)
+
+
+def _open(names: tuple[str, ...], wait: float) -> Refusal:
+    providers = " and ".join(repr(name) for name in names)
+    return Refusal("circuit_open", f"provider {providers} failed too often; tried again in {wait:.1f} s", wait)

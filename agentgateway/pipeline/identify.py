@@ -2,8 +2,9 @@
 
 from hashlib import sha256
 
-from agentgateway.domain.exchange import Exchange, Moment
-from agentgateway.domain.fleet import ANONYMOUS, AGENT_ID, AgentState, Fleet
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.fleet import AGENT_ID, ANONYMOUS, AgentState, Fleet
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.onion import Answer, Quiet
 
@@ -30,7 +31,7 @@ class Identify(Quiet):
                     exchange.key_is_ours = True
                     return self._found(exchange, owner)
         agent_id = claimed or named or ANONYMOUS
-        agent = self._fleet.get(agent_id) or self._fleet.find(agent_id)
+        agent = self._fleet.find(agent_id, now)
         if agent is None:
             return self._unknown(exchange, claimed or named)
         exchange.agent_id = agent.id
@@ -49,7 +50,9 @@ class Identify(Quiet):
     @staticmethod
     def _unknown(exchange: Exchange, claimed: str | None) -> Refusal:
         if claimed is None:
-            return Refusal("unknown_agent", "no agent named: send x-agent-id, or use a base URL with /agents/<agent-id>")
+            return Refusal(
+                "unknown_agent", "no agent named: send x-agent-id, or use a base URL with /agents/<agent-id>"
+            )
         if not AGENT_ID.fullmatch(claimed):
             return Refusal("unknown_agent", "an agent id is 1 to 128 of A-Z a-z 0-9 . _ -")
         exchange.agent_id = claimed

@@ -7,7 +7,8 @@ call (its body is not here yet); `admit` is called again when that has changed, 
 from collections.abc import Sequence
 from typing import Final, Literal, Protocol
 
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 
 

@@ -1,5 +1,7 @@
 """What the gateway does to a call, in order: read this list first."""
 
+from collections.abc import Callable
+
 from agentgateway.config.schema import Config
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.pricing import PriceBook
@@ -7,16 +9,22 @@ from agentgateway.pipeline.choose import Choose
 from agentgateway.pipeline.identify import Identify
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.record import Journal, Record
+from agentgateway.pipeline.reserve import Reserve
+from agentgateway.pipeline.screen import Screen
+from agentgateway.pipeline.throttle import Throttle
 from agentgateway.pipeline.understand import Understand
 
 
-def build(config: Config, fleet: Fleet, prices: PriceBook, journal: Journal) -> Onion:
+def build(config: Config, fleet: Fleet, prices: PriceBook, journal: Journal, flush: Callable[[], None]) -> Onion:
     """The steps of one configuration, outermost first."""
     return Onion(
         [
             Record(journal),
             Identify(fleet),
             Understand(),
+            Screen(fleet),
+            Throttle(),
             Choose(config, prices),
+            Reserve(fleet, flush),
         ]
     )

@@ -1,6 +1,7 @@
 """What a call used and cost, from what its meter read: one function, the only one that settles."""
 
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.meter import Meter, settle
@@ -26,6 +27,13 @@ class Reckoner:
         """Settle a call that reached a provider and was given up before the head of an answer: its input in full."""
         if exchange.sent and exchange.surface is not None and exchange.surface.billable:
             self._settle(exchange, Reading(), False, now)
+            exchange.lost = exchange.cost
+
+    def so_far(self, exchange: Exchange, reading: Reading, now: Moment) -> int:
+        """Nano-dollars that a stream has cost by now, in so far as it has said or shown it."""
+        assert exchange.asked is not None
+        usage, _ = settle(reading, exchange.asked, len(exchange.body or b""), False)
+        return self._cost(exchange, reading, usage, now)
 
     def _settle(self, exchange: Exchange, reading: Reading, complete: bool, now: Moment) -> None:
         assert exchange.asked is not None
@@ -40,9 +48,7 @@ class Reckoner:
         context = reading.context
         if context is None and exchange.asked is not None:
             context = exchange.asked.context
-        rates = self._prices.rates_of_call(
-            target.provider, exchange.model, exchange.requested_model, now.wall, context
-        )
+        rates = self._prices.rates_of_call(target.provider, exchange.model, exchange.requested_model, now.wall, context)
         rates = rates or target.rates
         exchange.rates = rates
-        return rates.cost(usage) if rates is not None else 0
+        return exchange.lost + (rates.cost(usage) if rates is not None else 0)

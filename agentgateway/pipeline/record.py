@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from agentgateway.domain.audit import AuditRecord, record_of
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 from agentgateway.pipeline.onion import Quiet
 
 

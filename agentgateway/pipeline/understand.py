@@ -1,6 +1,7 @@
 """What the call asks for: its surface by path, and from a JSON body its model, whether it streams, its output limit."""
 
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 from agentgateway.pipeline.onion import HOLD, Answer, Quiet
 from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface

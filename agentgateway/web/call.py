@@ -1,20 +1,22 @@
 """One call, straight down: admit, send, relay, settle. One coroutine; the caller's leaving cancels it wherever it stands."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agentgateway.domain.exchange import Exchange, Moment
+from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.onion import Hold
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
-from agentgateway.web.headers import answer_fields, first
+from agentgateway.web.attempts import Attempts
+from agentgateway.web.headers import answer_fields, first, learned
 from agentgateway.web.incoming import Incoming
 from agentgateway.web.live import Live
-from agentgateway.web.relay import Ending, Relay
+from agentgateway.web.relay import Cut, Ending, Relay
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import RawHeaders, pairs_of
 
@@ -73,7 +75,7 @@ class Call:
         try:
             refusal = await self._admit()
             if refusal is None:
-                await self._relay_answer(await self._send())
+                await self._relay_answer(await self._attempts().answer())
                 return
         except (CallerGone, CancelledError):
             return self._left()
@@ -90,25 +92,33 @@ class Call:
             answer = self._onion.admit(exchange, self._live.moment())
         return answer
 
-    async def _send(self) -> Any:
-        exchange = self._exchange
-        assert exchange.target is not None
-        upstream = self._live.upstreams[exchange.target.provider.name]
-        body = self._incoming.onward(exchange.body)
-        try:
-            return await upstream.send(exchange, body)
-        finally:
-            exchange.sent = body is None or body.sent
-
     async def _relay_answer(self, response: Any) -> None:
         self._head(response)
         assert self._meter is not None
-        self._relay = relay = Relay(self._request, response, self._meter)
+        self._relay = relay = Relay(self._request, response, self._meter, self._spent())
         relay.start()
         ending = await relay.settled
         self._settle(ending)
         if not self._finish(relay, ending):
             self._finish(relay, await relay.ended)
+
+    def _attempts(self) -> Attempts:
+        return Attempts(self._live, self._reckoner, self._exchange, self._incoming)
+
+    def _spent(self) -> Callable[[], bool] | None:
+        """For streams under a cap: accrues what has come by now, and says whether a cap is reached."""
+        exchange, meter = self._exchange, self._meter
+        reservation, agent = exchange.reservation, exchange.agent
+        if not exchange.streamed or reservation is None or agent is None or meter is None:
+            return None
+
+        def spent() -> bool:
+            if not agent.account.capped:
+                return False
+            now = self._live.moment()
+            return agent.account.accrue(now.wall, reservation, self._reckoner.so_far(exchange, meter.reading, now))
+
+        return spent
 
     def _head(self, response: Any) -> None:
         """Prepare the head of the answer, and the meter."""
@@ -124,21 +134,27 @@ class Call:
         encoding = first(fields, b"content-encoding").decode("latin-1").lower()
         self._meter = Meter(exchange.surface, stream, encoding, strip)
         request.setResponseCode(response.code, response.phrase)
-        request.responseHeaders = RawHeaders(answer_fields(fields, exchange.id.encode(), strip))
+        passed = answer_fields(fields, exchange.id.encode(), strip)
+        request.responseHeaders = RawHeaders(passed + learned(exchange, self._live.moment()))
 
     def _settle(self, ending: Ending) -> None:
         """Everything that matters has come: into the books with it, before the caller sees the end."""
         exchange = self._exchange
         assert self._meter is not None
         reading = self._meter.reading
-        if ending.error is not None or (exchange.streamed and exchange.status < 400 and not reading.terminal):
+        # An error event of the provider's own is an end, too.
+        ended = reading.terminal or reading.failed or not exchange.streamed or exchange.status >= 400
+        if isinstance(ending.error, Cut):
+            exchange.outcome, exchange.reason = "cut", "budget_exceeded"
+        elif ending.error is not None or not ended:
             exchange.outcome = "truncated"
         elif exchange.status >= 400 or reading.failed:
             exchange.outcome = "upstream_error"
         if self._draining:
             exchange.outcome = "client_gone"
         now = self._live.moment()
-        self._reckoner.answered(exchange, self._meter, exchange.outcome != "truncated" and not reading.failed, now)
+        complete = exchange.outcome not in ("truncated", "cut") and not reading.failed
+        self._reckoner.answered(exchange, self._meter, complete, now)
         self._onion.close(exchange, now)
 
     def _finish(self, relay: Relay, ending: Ending) -> bool:
@@ -149,7 +165,7 @@ class Call:
             request.write(held)
             return False
         relay.stop()
-        if exchange.outcome == "truncated" or ending.error is not None:
+        if exchange.outcome in ("truncated", "cut") or ending.error is not None:
             self._break_off(held, ending)
         else:
             request.finish(held)
@@ -158,11 +174,16 @@ class Call:
     def _break_off(self, held: bytes, ending: Ending) -> None:
         """A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer."""
         exchange = self._exchange
-        if exchange.streamed and exchange.outcome == "truncated":
-            refusal = refusal_of(ending.error or WireError("the stream ended without its terminal event"), "upstream")
-            assert exchange.surface is not None
-            held += exchange.surface.dialect.error_event(refusal.reason, refusal.message, exchange.id)
+        if exchange.streamed and exchange.outcome == "cut":
+            text = f"agent {exchange.agent_id!r} has spent its budget: the answer was cut"
+            held += self._event(Refusal("budget_exceeded", text))
+        elif exchange.streamed and exchange.outcome == "truncated":
+            error = ending.error or WireError("the stream ended without its terminal event")
+            held += self._event(refusal_of(error, "upstream"))
         self._request.break_off(held)
+
+    def _event(self, refusal: Refusal) -> bytes:
+        return dialect(self._exchange).error_event(refusal.reason, refusal.message, self._exchange.id)
 
     # the ends that are no answer of a provider
 
@@ -178,6 +199,7 @@ class Call:
         exchange.refuse(refusal)
         fields, body = refusal_answer(refusal, dialect(exchange), exchange.id)
         self._close()
+        fields += learned(exchange, self._live.moment())
         request.setResponseCode(refusal.status)
         request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
         request.finish(body)

@@ -1,8 +1,12 @@
 """Which header fields pass: all end-to-end ones, both ways (RFC 9110 section 7.6.1), but for what the gateway must change."""
 
 from collections.abc import Sequence
+from math import ceil
 
 from agentgateway.config.schema import Provider, Secret
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.money import dollars
 from agentgateway.wire.headers import Field
 
 HOP_BY_HOP = frozenset(
@@ -18,7 +22,14 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_FROM_CALLER = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding", b"x-agent-id", b"http2-settings"}
+_FROM_CALLER = HOP_BY_HOP | {
+    b"host",
+    b"content-length",
+    b"expect",
+    b"accept-encoding",
+    b"x-agent-id",
+    b"http2-settings",
+}
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 _WITHOUT_CREDENTIALS = _FROM_CALLER | CREDENTIALS
 _IDENTITY = (b"Accept-Encoding", b"identity")
@@ -71,6 +82,25 @@ def credential(provider: Provider, agent_key: Secret | None) -> Field | None:
     if provider.api == "google":
         return (b"x-goog-api-key", key)
     return (b"Authorization", b"Bearer " + key)
+
+
+def learned(exchange: Exchange, now: Moment) -> list[Field]:
+    """What an agent learns of its limits: dollars left and seconds to their reset, calls left and seconds to the full rate."""
+    agent = exchange.agent
+    if agent is None:
+        return []
+    fields: list[Field] = []
+    if agent.account.capped:
+        cap = min(agent.account.caps(now.wall), key=lambda cap: cap.remaining)
+        fields.append((b"x-agentgateway-budget-remaining", dollars(cap.remaining).encode()))
+        if cap.resets_at is not None:
+            fields.append((b"x-agentgateway-budget-reset", b"%d" % ceil(cap.resets_at - now.wall)))
+    if agent.bucket is not None:
+        full = agent.bucket.rate.count
+        fields.append((b"ratelimit-limit", b"%d" % full))
+        fields.append((b"ratelimit-remaining", b"%d" % agent.bucket.available(now.monotonic)))
+        fields.append((b"ratelimit-reset", b"%d" % ceil(agent.bucket.wait(now.monotonic, full))))
+    return fields
 
 
 def first(fields: Sequence[Field], wanted: bytes) -> bytes:

@@ -7,8 +7,8 @@ from itertools import count
 import attrs
 
 from agentgateway.config.schema import Config
-from agentgateway.domain.exchange import Moment
 from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.moment import Moment
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.web.upstream import Upstreams

@@ -15,7 +15,7 @@ class ProxyResource(Resource):
     isLeaf = True
 
     def __init__(self, live: Live) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._live = live
 
     def render(self, request: Any) -> int:

@@ -4,6 +4,7 @@ The relay is the protocol the upstream's body is delivered to, and the producer 
 keeps the last bytes of an answer until the call is settled: nobody sees the end before it is in the books.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -11,10 +12,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import PotentialDataLoss, ResponseDone
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
 from agentgateway.pipeline.meter import Meter
+
+
+class Cut(Exception):
+    """The call has reached a cap: it was ended on this side."""
 
 
 @attrs.frozen(slots=True)
@@ -31,10 +37,12 @@ class Relay:
 
     _log = Logger()
 
-    def __init__(self, request: Any, response: Any, meter: Meter) -> None:
+    def __init__(self, request: Any, response: Any, meter: Meter, spent: Callable[[], bool] | None = None) -> None:
+        """`spent` says, after each chunk of a stream, whether it has to be cut."""
         self._request = request
         self._response = response
         self._meter = meter
+        self._spent = spent
         self._transport: Any = None
         self._held: list[bytes] | None = None
         self._draining = False
@@ -57,6 +65,9 @@ class Relay:
         """The upstream's transport: paused, resumed and stopped by us."""
         self._transport = transport
 
+    def connectionMade(self) -> None:
+        """Nothing more to do."""
+
     def dataReceived(self, data: bytes) -> None:
         """Some of the body."""
         try:
@@ -71,8 +82,17 @@ class Relay:
                 self.settled.callback(Ending(False))
         elif getattr(self._response, "complete", False):
             self._held = [data]
+        elif self._spent is not None and not self.settled.called and self._spent():
+            self._held = [data]
+            self._cut()
         elif data:
             self._request.write(data)
+
+    def _cut(self) -> None:
+        """Close the upstream at once; what came last still goes to the caller, who has paid for it."""
+        self.abort()
+        self._ending = Ending(True, Cut())
+        self.settled.callback(self._ending)
 
     def connectionLost(self, reason: Failure) -> None:
         """The end of the body, or of the upstream."""

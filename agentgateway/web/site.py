@@ -85,5 +85,3 @@ class GatewaySite:
         exchange.refuse(refusal)
         self._journal.append(record_of(exchange, now))
         return refusal_answer(refusal, dialect_of(exchange.path or exchange.uri, ""), exchange.id)
-
-

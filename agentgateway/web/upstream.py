@@ -50,8 +50,12 @@ class Upstream:
     def send(self, exchange: Exchange, body: IBodyProducer | None) -> "Deferred[IResponse]":
         """Send the call; see `wire.agent.Agent.request` for how it fails."""
         assert exchange.agent is not None
-        ours = credential(self.provider, exchange.agent.config.api_key)
-        fields = upstream_fields(exchange.fields, ours, exchange.key_is_ours)
+        agent, name = exchange.agent.config, self.provider.name
+        # An agent's key belongs to its own provider, and a caller's own to the provider it meant to call.
+        own = agent.provider in (None, name)
+        ours = credential(self.provider, agent.api_key if own else None)
+        foreign = not own and exchange.provider_named != name
+        fields = upstream_fields(exchange.fields, ours, exchange.key_is_ours or foreign)
         method = exchange.method.encode("ascii")
         return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
 

@@ -1,0 +1,11 @@
+"""Time as a value: read once per event at the edge, passed down from there."""
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class Moment:
+    """A point in time, read once per event: `monotonic` seconds for durations, `wall` epoch seconds for the calendar."""
+
+    monotonic: float
+    wall: float

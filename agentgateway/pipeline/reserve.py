@@ -1,0 +1,137 @@
+"""Money: held before a byte goes upstream, settled exactly once, however the call ends.
+
+Under `hard` the worst case is held: every byte of the request a token, at the dearest input rate, and the whole output
+it asks for. Where that does not fit, the output limit sent upstream is lowered to what does.
+"""
+
+from collections.abc import Callable
+
+from agentgateway.domain.account import Account
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.caps import Cap, Crossing
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.fleet import AgentState, Fleet, budget_reason
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.money import dollars
+from agentgateway.domain.pricing import Rates
+from agentgateway.domain.refusal import Refusal
+from agentgateway.domain.usage import Usage
+from agentgateway.pipeline.circuit import failed
+from agentgateway.pipeline.onion import Answer, Quiet
+
+UNSTATED_OUTPUT = 131_072
+"""Output tokens of a call that states no limit: the most that today's models write in one answer."""
+LEAST_OUTPUT = 16
+"""An answer of fewer tokens is of no use: such a call is refused rather than lowered."""
+
+
+class Reserve(Quiet):
+    """Innermost of all: it needs the target's price, and money is taken last. `flush` hands the journal to the kernel."""
+
+    def __init__(self, fleet: Fleet, flush: Callable[[], None]) -> None:
+        self._fleet = fleet
+        self._flush = flush
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """Refuses what no cap has room for; under `hard`, lowers the output limit to what the room still buys."""
+        assert exchange.agent is not None and exchange.surface is not None and exchange.asked is not None
+        if not exchange.surface.billable:
+            return None
+        account = exchange.agent.account
+        rates = dearest(exchange)
+        if rates is None:
+            return None
+        asked = exchange.asked.max_output
+        size = len(exchange.body or b"")
+        worst = worst_case(rates, size, UNSTATED_OUTPUT if asked is None else asked)
+        exchange.amount = account.quote(now.wall, worst)
+        cap = account.fits(now.wall, exchange.amount)
+        if cap is None:
+            return None
+        if not cap.exhausted and account.budget.enforcement == "hard":
+            return self._lowered(exchange, account, rates, size, cap, now)
+        return self._refused(exchange.agent, cap, now)
+
+    def _lowered(
+        self, exchange: Exchange, account: Account, rates: Rates, size: int, cap: Cap, now: Moment
+    ) -> Refusal | None:
+        """Ask for as much output as the room buys; refuse where that is nothing of use."""
+        assert exchange.surface is not None and exchange.agent is not None
+        room = account.room(now.wall) or 0
+        limit = affordable(rates, size, room)
+        body = exchange.body or b""
+        lowered = exchange.surface.lower_limit(body, limit) if limit >= LEAST_OUTPUT and body else body
+        if lowered is body:
+            return self._refused(exchange.agent, cap, now)
+        exchange.body = lowered
+        exchange.amount = worst_case(rates, size, limit)
+        return None
+
+    def _refused(self, agent: AgentState, cap: Cap, now: Moment) -> Refusal:
+        if cap.exhausted:
+            self._fleet.watch_budget(agent, now)
+            what = budget_reason(cap.name, cap.limit)
+        else:
+            left = dollars(cap.remaining)
+            what = f"this call may cost more than the ${left} left of the budget of ${dollars(cap.limit)} ({cap.name})"
+        when = "raise it to go on" if cap.resets_at is None else f"it resets in {int(cap.resets_at - now.wall)} s"
+        return Refusal("budget_exceeded", f"{what}; {when}")
+
+    def take(self, exchange: Exchange, now: Moment) -> None:
+        """Hold the money; the journal has it before anything goes upstream."""
+        assert exchange.agent is not None and exchange.surface is not None
+        if exchange.surface.billable:
+            exchange.reservation = exchange.agent.account.reserve(now.wall, exchange.amount, exchange.id)
+            self._flush()
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Settle at what it cost, or release what never went out; count the call."""
+        agent = exchange.agent
+        if agent is None or not exchange.admitted:
+            return
+        account, reservation = agent.account, exchange.reservation
+        if reservation is not None:
+            if exchange.cost or exchange.sent:
+                for crossing in account.settle(now.wall, reservation, exchange.cost):
+                    self._crossed(agent, crossing, now)
+            else:
+                account.release(reservation)
+            exchange.reservation = None
+        usage = exchange.usage
+        account.count(now.wall, error=failed(exchange), input_tokens=usage.total_input, output_tokens=usage.output)
+        self._flush()
+
+    def _crossed(self, agent: AgentState, crossing: Crossing, now: Moment) -> None:
+        cap = crossing.cap
+        if crossing.fraction >= 1:
+            self._fleet.watch_budget(agent, now)
+            return
+        text = f"{agent.id} has spent {crossing.fraction:.0%} of its budget of ${dollars(cap.limit)} ({cap.name})"
+        self._fleet.alert(Alert(now.wall, "budget", text, agent.id))
+
+
+def dearest(exchange: Exchange) -> Rates | None:
+    """The rates to reserve at: of all targets this call may fall back to, those of the dearest."""
+    rates = [target.rates for target in exchange.targets if target.rates is not None]
+    return max(rates, key=lambda rate: (rate.output, rate.input), default=None)
+
+
+def worst_case(rates: Rates, body_bytes: int, output: int) -> int:
+    """Nano-dollars a call can cost at most: a token is at least a byte, and may be read, or written to a cache."""
+    return max(
+        rates.cost(Usage(input=body_bytes, output=output)),
+        rates.cost(Usage(cache_write=body_bytes, output=output)),
+        rates.cost(Usage(cache_write_1h=body_bytes, output=output)),
+    )
+
+
+def affordable(rates: Rates, body_bytes: int, room: int) -> int:
+    """The most output tokens with which a call's worst case is no more than `room`; 0 where not even its input fits."""
+    low, high = 0, UNSTATED_OUTPUT
+    while low < high:
+        middle = (low + high + 1) // 2
+        if worst_case(rates, body_bytes, middle) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return low if worst_case(rates, body_bytes, low) <= room else 0

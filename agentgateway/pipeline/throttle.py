@@ -1,0 +1,73 @@
+"""Rates: calls and tokens per time by token bucket, calls at once by count. Checked first, taken when all said yes."""
+
+from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.fleet import AgentState
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.onion import Answer, Quiet
+
+_BYTES_PER_TOKEN = 4
+_USUAL_OUTPUT = 1024
+"""Output tokens a call is taken for before its agent has any history."""
+
+
+class Throttle(Quiet):
+    """The agent's own limits, and the slower ones that policies add."""
+
+    def check(self, exchange: Exchange, now: Moment) -> Answer:
+        """Refuses with the true time until the next call would pass."""
+        agent = exchange.agent
+        assert agent is not None
+        limits = agent.config
+        if agent.bucket is not None:
+            wait = agent.bucket.wait(now.monotonic)
+            if wait > 0:
+                return _limited(f"rate_limit of {limits.rate_limit}", wait)
+        if limits.max_concurrency is not None and agent.in_flight >= limits.max_concurrency:
+            return _limited(f"max_concurrency of {limits.max_concurrency}", 1)
+        for throttle in exchange.verdict.throttles:
+            wait = throttle.bucket.wait(now.monotonic)
+            if wait > 0:
+                return _limited(f"{throttle.bucket.rate} of policy {throttle.policy.name!r}", wait)
+        if agent.tokens is not None and exchange.surface is not None and exchange.surface.billable:
+            exchange.tokens_taken = tokens = _expected(exchange, agent)
+            wait = agent.tokens.wait(now.monotonic, tokens)
+            if wait > 0:
+                return _limited(f"token_limit of {limits.token_limit}", wait)
+        return None
+
+    def take(self, exchange: Exchange, now: Moment) -> None:
+        """One call, and the tokens it is expected to use."""
+        agent = exchange.agent
+        assert agent is not None
+        if agent.bucket is not None:
+            agent.bucket.charge(now.monotonic, 1)
+        for throttle in exchange.verdict.throttles:
+            throttle.bucket.charge(now.monotonic, 1)
+        if exchange.tokens_taken and agent.tokens is not None:
+            agent.tokens.charge(now.monotonic, exchange.tokens_taken)
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Put right what was taken by estimate; used beyond that it is a debt that delays later calls."""
+        agent = exchange.agent
+        if agent is None or agent.tokens is None or not exchange.admitted or not exchange.tokens_taken:
+            return
+        used = exchange.usage.total_input + exchange.usage.output
+        if used > exchange.tokens_taken:
+            agent.tokens.charge(now.monotonic, used - exchange.tokens_taken)
+        else:
+            agent.tokens.give_back(now.monotonic, exchange.tokens_taken - used)
+
+
+def _expected(exchange: Exchange, agent: AgentState) -> int:
+    """Tokens this call is expected to use: its input by length, the output by what this agent's calls usually have."""
+    life = agent.account.life
+    output = life.output_tokens // life.calls if life.calls else _USUAL_OUTPUT
+    asked = exchange.asked.max_output if exchange.asked is not None else None
+    if asked is not None:
+        output = min(output, asked)
+    return max(1, len(exchange.body or b"") // _BYTES_PER_TOKEN + output)
+
+
+def _limited(limit: str, wait: float) -> Refusal:
+    return Refusal("rate_limited", f"the {limit} is used up; the next call passes in {max(0.001, wait):.3f} s", wait)

@@ -1,0 +1,72 @@
+"""Trying a call's targets in order: the next one only while nothing has reached the caller, all within one reservation."""
+
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+
+from agentgateway.domain.exchange import Exchange, Target
+from agentgateway.pipeline import circuit
+from agentgateway.pipeline.reckon import Reckoner
+from agentgateway.web.incoming import Incoming
+from agentgateway.web.live import Live
+from agentgateway.wire.errors import HeadTimeout, WireError
+
+
+class Attempts:
+    """The tries of one call."""
+
+    def __init__(self, live: Live, reckoner: Reckoner, exchange: Exchange, incoming: Incoming) -> None:
+        self._live = live
+        self._reckoner = reckoner
+        self._exchange = exchange
+        self._incoming = incoming
+        self._left = list(exchange.targets[1:])
+
+    async def answer(self) -> Any:
+        """The response to pass on: the first that is no failure, else the last one's. Raises WireError like it."""
+        while True:
+            try:
+                response = await self._try()
+            except WireError as error:
+                if not self._go_on(isinstance(error, HeadTimeout)):
+                    raise
+                continue
+            if not _failed(response.code) or not self._go_on(False):
+                return response
+            response.deliverBody(Discard())
+
+    async def _try(self) -> Any:
+        exchange = self._exchange
+        assert exchange.target is not None
+        upstream = self._live.upstreams[exchange.target.provider.name]
+        body = self._incoming.onward(exchange.body)
+        try:
+            return await upstream.send(exchange, body)
+        finally:
+            exchange.sent = exchange.sent or body is None or body.sent
+
+    def _go_on(self, abandoned: bool) -> bool:
+        """Turn to the next target whose circuit lets it pass; false where there is none, or no body to send again."""
+        exchange, now = self._exchange, self._live.moment()
+        while self._left and exchange.body is not None:
+            target: Target = self._left.pop(0)
+            if circuit.may_try(exchange, target, now) is not None:
+                continue
+            if abandoned:  # it may have done the work all the same
+                self._reckoner.abandoned(exchange, now)
+            circuit.leave(exchange, False, now)
+            circuit.enter(exchange, target, now)
+            return True
+        return False
+
+
+def _failed(status: int) -> bool:
+    return status >= 500 or status == 429
+
+
+class Discard(Protocol):
+    """Takes a body that nobody wants, and stops it."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """Stop."""
+        transport.stopProducing()
