@@ -1,0 +1,1 @@
+"""The official clients, through a whole gateway, on real sockets."""
