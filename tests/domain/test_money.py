@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ class Writing(SynchronousTestCase):
     def test_there_and_back(self, nano: int) -> None:
         """What is written is read as the same amount, and is a JSON number of exactly that value."""
         self.assertEqual(to_nano(dollars(nano)), nano)
-        self.assertEqual(json.loads(json_dollars(nano), parse_float=Decimal, parse_int=Decimal) * 10**9, nano)
+        self.assertEqual(json.loads(json_dollars(nano), parse_float=Fraction, parse_int=Fraction) * 10**9, nano)
 
 
 class Understanding(SynchronousTestCase):
