@@ -179,7 +179,7 @@ class Call:
             held += self._event(Refusal("budget_exceeded", text))
         elif exchange.streamed and exchange.outcome == "truncated":
             error = ending.error or WireError("the stream ended without its terminal event")
-            held += self._event(refusal_of(error, "upstream"))
+            held += self._event(refusal_of(error, self._provider))
         self._request.break_off(held)
 
     def _event(self, refusal: Refusal) -> bytes:
@@ -192,7 +192,13 @@ class Call:
         exchange = self._exchange
         if isinstance(error, HeadTimeout):
             self._reckoner.abandoned(exchange, self._live.moment())
-        return refusal_of(error, exchange.target.provider.name if exchange.target is not None else "")
+        return refusal_of(error, self._provider)
+
+    @property
+    def _provider(self) -> str:
+        """Its name, for messages."""
+        target = self._exchange.target
+        return target.provider.name if target is not None else ""
 
     def _refuse(self, refusal: Refusal) -> None:
         exchange, request = self._exchange, self._request
