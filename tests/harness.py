@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 
 from agentgateway.config.load import parse
 from agentgateway.demo.standin import StandIn
-from agentgateway.tap import GatewayService
+from agentgateway.service import GatewayService
 
 reactor: Any = _reactor
 LOCAL = "tcp:0:interface=127.0.0.1"

@@ -28,7 +28,7 @@ def command(path: str) -> None:
     config = load(path, os.environ)  # mistakes are told before anything of Twisted is loaded
     from twisted.internet import reactor
 
-    from agentgateway.tap import GatewayService, use_monotonic_clock
+    from agentgateway.service import GatewayService, use_monotonic_clock
 
     use_monotonic_clock(reactor)
     run(GatewayService(config, reactor), reactor, welcome(config))

@@ -174,4 +174,6 @@ class Config:
     audit: Audit = Audit()
     admin: Admin = Admin()
     store: str = "sqlite:.agentgateway/ledger.sqlite"
+    durability: Literal["process", "power"] = "process"
+    """What the books survive before a caller sees the end of its answer: a killed process, or a power loss (fsync)."""
     path: str = "gateway.yaml"

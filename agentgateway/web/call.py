@@ -99,6 +99,9 @@ class Call:
         relay.start()
         ending = await relay.settled
         self._settle(ending)
+        durable = self._live.store.settled()
+        if durable is not None:
+            await durable
         if not self._finish(relay, ending):
             self._finish(relay, await relay.ended)
 

@@ -1,14 +1,19 @@
 """What is in force now: shared by every call, swapped as a whole by a reload."""
 
 import secrets
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from itertools import count
+from typing import Any
 
 import attrs
 
 from agentgateway.config.schema import Config
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.moment import Moment
+from agentgateway.interfaces import IStore
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.web.upstream import Upstreams
@@ -23,8 +28,15 @@ class Live:
     onion: Onion
     reckoner: Reckoner
     upstreams: Upstreams
+    store: IStore
     moment: Callable[[], Moment]
     started: Moment
+    tail: deque[AuditRecord]
+    """The latest audit records, newest last."""
+    alerts: deque[Alert]
+    """The latest alerts, newest last."""
+    reload: Callable[[], Mapping[str, Any]]
+    """Re-read the configuration: gives what changed, or raises ConfigError and changes nothing."""
     draining: bool = False
     _prefix: str = attrs.Factory(lambda: "agw_" + secrets.token_hex(5))
     _numbers: "count[int]" = attrs.Factory(lambda: count(1))

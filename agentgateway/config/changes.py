@@ -1,0 +1,54 @@
+"""What a reload changes: by name, for people; and what only a restart can."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentgateway.config.schema import Config
+
+_TABLES = ("agents", "providers", "prices")
+_AT_ONCE = (
+    "timezone",
+    "loopback_reads",
+    "max_body_bytes",
+    "max_header_bytes",
+    "header_timeout",
+    "idle_timeout",
+    "max_connections",
+    "drain_timeout",
+)
+_AT_START = (
+    "gateway.listen",
+    "gateway.state_dir",
+    "gateway.admin_token",
+    "dashboard",
+    "audit",
+    "admin",
+    "store",
+    "durability",
+)
+
+
+def changes(old: Config, new: Config) -> dict[str, Any]:
+    """Names added, changed and removed in each table, other keys that changed, and those that need a restart."""
+    told: dict[str, Any] = {table: _diff(getattr(old, table), getattr(new, table)) for table in _TABLES}
+    told["policies"] = _diff({one.name: one for one in old.policies}, {one.name: one for one in new.policies})
+    told["gateway"] = sorted(name for name in _AT_ONCE if getattr(old.gateway, name) != getattr(new.gateway, name))
+    if old.unpriced_models != new.unpriced_models:
+        told["gateway"].append("unpriced_models")
+    told["needs_restart"] = [path for path in _AT_START if _at(old, path) != _at(new, path)]
+    return told
+
+
+def _diff(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, list[str]]:
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "changed": sorted(name for name in new.keys() & old.keys() if new[name] != old[name]),
+        "removed": sorted(old.keys() - new.keys()),
+    }
+
+
+def _at(config: Config, path: str) -> object:
+    value: object = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
