@@ -1,4 +1,4 @@
-"""A whole gateway and a stand-in provider on real sockets, in this process, for tests that want to see them work together."""
+"""A whole gateway and a stand-in provider on real sockets, in this process: for tests of how they work together."""
 
 import json
 import os
