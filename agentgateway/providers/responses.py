@@ -15,8 +15,8 @@ from agentgateway.providers.dialect import Asked, Reading, Surface, count, name,
 from agentgateway.providers.openai import OpenAiDialect
 from agentgateway.providers.openai_usage import Tokens
 
-_LAST = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
-_WAITING = frozenset({"queued", "in_progress"})
+_LAST = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_WAITING = ("queued", "in_progress")
 
 
 class ResponsesDialect(OpenAiDialect):
