@@ -48,6 +48,7 @@ class Response:
         self._receiver = protocol
         self._receiver.makeConnection(self)
         self.deliver([])
+        self._connection.set_reading(self)
 
     def setPreviousResponse(self, response: Any) -> None:
         """There is none: redirects are not followed."""

@@ -304,8 +304,9 @@ def mutated(draw: Any) -> bytes:
     data = bytearray(base)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(data)))
-        data[at : at + draw(st.integers(0, 2))] = draw(st.sampled_from([b"", b"\r", b"\n", b"\r\n", b":", b"\x00", b" ", b"9"]))
+        data[at : at + draw(st.integers(0, 2))] = draw(st.sampled_from(SPLINTERS))
     return bytes(data)
 
 
+SPLINTERS = [b"", b"\r", b"\n", b"\r\n", b":", b"\x00", b" ", b"9"]
 chaos = st.one_of(mutated(), st.binary(max_size=60))

@@ -1,0 +1,148 @@
+"""Bodies on their way in, and the two kinds that go out."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import UNKNOWN_LENGTH
+
+from agentgateway.wire.body import BUFFERED, IncomingBody, StreamedBody, WholeBody
+from agentgateway.wire.errors import BodyTooLarge, CallerGone
+
+
+class Sink:
+    """Takes what is streamed to it."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        self.parts.append(data)
+
+
+def incoming(limit: int = 1_000_000) -> tuple[IncomingBody, list[bool]]:
+    """A body, and the list of when its caller was paused (True) and resumed."""
+    throttled: list[bool] = []
+    return IncomingBody(limit, throttled.append), throttled
+
+
+class IncomingBodyTests(SynchronousTestCase):
+    """A body as it arrives."""
+
+    @given(st.lists(st.binary(max_size=20)))
+    def test_whole(self, parts: list[bytes]) -> None:
+        """However it was cut, it arrives whole."""
+        body, _ = incoming()
+        for part in parts:
+            body.feed(part)
+        body.end()
+        self.successResultOf(body.arrived())
+        taken = body.take()
+        self.assertEqual((taken, type(taken)), (b"".join(parts), bytes))
+        self.assertEqual(body.received, len(taken))
+
+    @given(st.lists(st.binary(max_size=20)), st.integers(0, 20))
+    def test_streamed(self, parts: list[bytes], late: int) -> None:
+        """Streamed, what was there before and what came after arrive in order."""
+        body, _ = incoming()
+        sink: Any = Sink()
+        for part in parts[:late]:
+            body.feed(part)
+        done = body.stream_to(sink)
+        for part in parts[late:]:
+            body.feed(part)
+        self.assertNoResult(done)
+        body.end()
+        self.successResultOf(done)
+        self.assertEqual(b"".join(sink.parts), b"".join(parts))
+
+    def test_bounded_until_wanted(self) -> None:
+        """Its caller is paused when a buffer is full that nobody asked for, and resumed when somebody does."""
+        body, throttled = incoming()
+        body.feed(bytes(BUFFERED))
+        self.assertEqual(throttled, [])
+        body.feed(b"x")
+        self.assertEqual(throttled, [True])
+        self.assertNoResult(body.arrived())
+        self.assertEqual(throttled, [True, False])
+
+    def test_a_failure_is_kept(self) -> None:
+        """Who asks after a failure is told of it, the first one."""
+        body, _ = incoming()
+        body.feed(b"abc")
+        body.fail(CallerGone("gone"))
+        body.fail(BodyTooLarge("later"))
+        self.failureResultOf(body.arrived(), CallerGone)
+        self.assertEqual(body.take(), b"")
+
+    def test_complete_is_complete(self) -> None:
+        """What fails after the end is no failure of this body."""
+        body, _ = incoming()
+        body.end()
+        body.fail(CallerGone("gone"))
+        self.successResultOf(body.arrived())
+
+    def test_abandoned(self) -> None:
+        """What nobody wants any more is counted and not kept, and its caller is not left paused."""
+        body, throttled = incoming()
+        sink: Any = Sink()
+        done = body.stream_to(sink)
+        body.pause(True)
+        body.abandon()
+        body.feed(b"abc")
+        body.end()
+        self.assertNoResult(done)
+        self.assertEqual((sink.parts, body.received, body.complete), ([], 3, True))
+        self.assertFalse(throttled[-1])
+
+    def test_waiting_can_be_cancelled(self) -> None:
+        """Who does not wait any more is not told."""
+        body, _ = incoming()
+        waiting = body.arrived()
+        waiting.cancel()
+        self.failureResultOf(waiting)
+        body.end()
+
+    def test_invited_once(self) -> None:
+        """The invitation to send goes out when the body is first asked for, once."""
+        body, _ = incoming()
+        invitations: list[int] = []
+        body.when_wanted(lambda: invitations.append(1))
+        self.assertFalse(body.overdue(1_000, lambda _: 1))
+        body.arrived()
+        body.arrived()
+        self.assertEqual(invitations, [1])
+        self.assertTrue(body.overdue(2, lambda _: 1))
+        self.assertFalse(body.overdue(0.5, lambda _: 1))
+
+
+class OutgoingBodyTests(SynchronousTestCase):
+    """Bodies for an agent."""
+
+    def test_whole(self) -> None:
+        """A body that is all there is written at once, and can be sent again."""
+        body, sink = WholeBody(b"abc"), Sink()
+        self.assertFalse(body.sent)
+        for _ in range(2):
+            self.successResultOf(body.startProducing(sink))
+        self.assertTrue(body.sent)
+        self.assertEqual((sink.parts, body.length), ([b"abc", b"abc"], 3))
+
+    def test_streamed(self) -> None:
+        """A streamed body passes on as it comes, hands back-pressure on, and stops when it is not wanted."""
+        source, throttled = incoming()
+        body, sink = StreamedBody(source, None), Sink()
+        self.assertEqual(body.length, UNKNOWN_LENGTH)
+        self.assertEqual(StreamedBody(source, 7).length, 7)
+        done = body.startProducing(sink)
+        self.assertTrue(body.sent)
+        source.feed(b"a")
+        body.pauseProducing()
+        body.resumeProducing()
+        self.assertEqual(throttled[-2:], [True, False])
+        body.stopProducing()
+        source.feed(b"b")
+        self.assertEqual(sink.parts, [b"a"])
+        self.assertNoResult(done)
