@@ -1,0 +1,77 @@
+"""What the gateway asks of a store, and what the two hand each other.
+
+A store is opened once (blocking, before anything is served), told every change as it happens, and about once a second told
+to make a checkpoint. What it was told is with the kernel when `append` returns: killing the process loses nothing of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.caps import Reservation
+from agentgateway.domain.journal import Record
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.logquery import LogQuery
+from agentgateway.domain.standing import Standing
+from agentgateway.errors import GatewayError
+
+Change = Record | Standing
+Snapshot = Mapping[str, Any]
+"""What `Account.snapshot` gives."""
+
+
+class StoreError(GatewayError):
+    """A store that cannot be used; the message names the file and says why."""
+
+
+class StoreBusy(StoreError):
+    """Too many queries wait already; a later one may get through."""
+
+
+@attrs.frozen
+class Recovered:
+    """What an earlier process left: snapshots by agent, the changes after them in order, each agent's last standing."""
+
+    snapshots: Mapping[str, Snapshot]
+    records: Sequence[Record]
+    standings: Sequence[Standing]
+
+    def into(self, ledger: Ledger, append: Callable[[Record], None], now: float) -> tuple[Reservation, ...]:
+        """Make `ledger` what it was, let it tell `append` from now on, and settle what was in flight; gives those calls."""
+        ledger.restore(self.snapshots, now)
+        for record in self.records:
+            ledger.replay(record)
+        ledger.journal = append
+        return ledger.recover(now)
+
+
+class IStore(Interface):
+    """Where money, standings and the index of audit records survive."""
+
+    def open() -> Recovered:
+        """Take the store into use, blocking. Raises StoreError for what cannot be used, or is in use by another."""
+
+    def append(*changes: Change) -> None:
+        """Changes of one event, which survive together or not at all; with the kernel on return. Never raises."""
+
+    def audit(record: AuditRecord) -> None:
+        """A record for the index of `logs`; there at the next checkpoint."""
+
+    def checkpoint(snapshot_of: Callable[[str], Snapshot]) -> Deferred[None]:
+        """Write down every account that changed, by id as of now, and shorten the journal.
+
+        Fires when that is over, never with a failure: what could not be written is kept, alerted and tried again.
+        """
+
+    def logs(query: LogQuery) -> Deferred[list[bytes]]:
+        """Audit records as JSON without line ends, newest last. Fails with StoreBusy or StoreError."""
+
+    def settled() -> Deferred[None] | None:
+        """None where `append` promises all there is; else it fires when all that was appended survives a power loss."""
+
+    def close(snapshot_of: Callable[[str], Snapshot]) -> Deferred[None]:
+        """A last checkpoint, then let go of everything."""

@@ -1,0 +1,92 @@
+"""The audit log: JSON lines appended to a file with one `write` each, and the latest of them in memory."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+from agentgateway.domain.audit import AuditRecord, encode
+from agentgateway.errors import GatewayError
+from agentgateway.stores.files import open_file, reason
+from agentgateway.stores.health import Health
+
+
+class AuditLogError(GatewayError):
+    """The log's path cannot be used; the message says why."""
+
+
+class AuditLog:
+    """Records are with the kernel when `append` returns, in order, whole lines only.
+
+    A write that fails (a full disk) loses that record from the file, not from memory: it is counted in `missed`, and told
+    to `alert` once until writing works again. A line written in part is completed before anything else is written, and
+    one that a crash has torn is ended.
+    """
+
+    def __init__(self, path: str | None, max_entries: int, alert: Callable[[str], None]) -> None:
+        self.tail: deque[AuditRecord] = deque(maxlen=max_entries)
+        self.missed = 0
+        self._path = path
+        self._alert = alert
+        self._health = Health(f"audit log {path}", alert)
+        self._fd: int | None = None
+        self._owed = b""
+        """What must come before the next record: the rest of one, or the end of a torn line."""
+        if path is not None:
+            self._fd, self._owed = _open(path)
+
+    def append(self, record: AuditRecord) -> None:
+        """Write `record` to the file and to the tail."""
+        self.tail.append(record)
+        if self._fd is not None:
+            self._write(self._fd, encode(record) + b"\n")
+
+    def _write(self, fd: int, line: bytes) -> None:
+        data = self._owed + line
+        try:
+            written, why = os.write(fd, data), "the disk is full"
+        except OSError as error:
+            written, why = 0, reason(error)
+        if written == len(data):
+            self._owed = b""
+            self._health.works(f"; {self.missed} records are missing")
+            return
+        if written <= len(self._owed):
+            self.missed += 1
+            data = self._owed
+        self._owed = data[written:]
+        self._health.failed(f"cannot write: {why}; records stay in memory only")
+
+    def reopen(self) -> None:
+        """Open the path anew, for log rotation; where that fails the old file stays in use, with an alert."""
+        if self._path is None:
+            return
+        try:
+            fd, owed = _open(self._path)
+        except AuditLogError as error:
+            self._alert(str(error))
+            return
+        self.close()
+        self._fd, self._owed = fd, owed
+
+    def close(self) -> None:
+        """Close the file; later records go to the tail alone."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+            self.missed += self._owed not in (b"", b"\n")
+
+
+def _open(path: str) -> tuple[int, bytes]:
+    """Open for appending, and what ends its last line if a crash tore it. Raises AuditLogError."""
+    folder = os.path.dirname(path)
+    try:
+        if folder:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        fd = open_file(path, os.O_RDWR | os.O_APPEND)
+    except FileExistsError:
+        raise AuditLogError(f"audit.log_file: cannot append to {path}: its folder is a file")
+    except OSError as error:
+        raise AuditLogError(f"audit.log_file: cannot append to {path}: {reason(error)}")
+    size = os.fstat(fd).st_size
+    torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+    return fd, b"\n" if torn else b""
