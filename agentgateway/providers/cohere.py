@@ -14,7 +14,7 @@ from agentgateway.domain.usage import Usage
 from agentgateway.providers import lenient, splice
 from agentgateway.providers.dialect import Asked, Reading, Surface, count, name
 from agentgateway.providers.lenient import Count, Counts
-from agentgateway.providers.openai import OPENAI
+from agentgateway.providers.openai_errors import OPENAI
 
 
 class _Units(Counts):

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 from agentgateway.providers import anthropic, cohere, google, ollama, openai, responses
 from agentgateway.providers.dialect import Dialect, Surface
+from agentgateway.providers.openai_errors import OPENAI
 from agentgateway.providers.passing import passing
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {"anthropic": anthropic.ANTHROPIC, "openai": openai.OPENAI, "google": google.GOOGLE}
+    {"anthropic": anthropic.ANTHROPIC, "openai": OPENAI, "google": google.GOOGLE}
 )
 """Dialects by the name `providers.<name>.api` gives them."""
 

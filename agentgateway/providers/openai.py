@@ -1,4 +1,4 @@
-"""OpenAI's dialect: `/chat/completions`, `/completions`, `/embeddings`, and the errors of all its paths.
+"""OpenAI's dialect: `/chat/completions`, `/completions`, `/embeddings`.
 
 Groq, Mistral, DeepSeek, OpenRouter, Cerebras and local servers speak it with small differences. A stream says its usage
 in one more chunk, without choices, if `stream_options.include_usage` asks for it; some say it unasked in their last
@@ -14,44 +14,12 @@ import msgspec
 
 from agentgateway.providers import lenient, openai_usage, splice
 from agentgateway.providers.dialect import Asked, Reading, Surface, count, name, tier
+from agentgateway.providers.openai_errors import OPENAI
 from agentgateway.providers.openai_usage import Tokens
 
-_CODES = {
-    "unknown_agent": ("authentication_error", "invalid_api_key"),
-    "bad_key": ("authentication_error", "invalid_api_key"),
-    "agent_paused": ("permission_error", "agent_paused"),
-    "policy_denied": ("permission_error", "policy_denied"),
-    "rate_limited": ("rate_limit_error", "rate_limit_exceeded"),
-    "budget_exceeded": ("insufficient_quota", "insufficient_quota"),
-    "circuit_open": ("server_error", "circuit_open"),
-    "unpriced_model": ("invalid_request_error", "unpriced_model"),
-    "bad_request": ("invalid_request_error", "invalid_request_error"),
-    "draining": ("server_error", "overloaded"),
-    "overloaded": ("server_error", "overloaded"),
-}
 _REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
-
-
-class OpenAiDialect:
-    """Errors as OpenAI's API words them."""
-
-    name = "openai"
-
-    def error(self, reason: str, message: str) -> dict[str, str | None]:
-        """The error object itself."""
-        type_, code = _CODES.get(reason, ("server_error", "upstream_error"))
-        return {"message": message, "type": type_, "param": None, "code": code}
-
-    def refusal(self, status: int, reason: str, message: str, call_id: str) -> bytes:
-        """`{"error": {"message", "type", "param", "code"}}`."""
-        return json.dumps({"error": self.error(reason, message)}).encode("ascii")
-
-    def error_event(self, reason: str, message: str, call_id: str) -> bytes:
-        """The same as an event without a name, which SDKs raise on."""
-        return b"data: " + self.refusal(0, reason, message, call_id) + b"\n\n"
-
-
-OPENAI = OpenAiDialect()
+_UNASKED = re.compile(r"(?:labs-|open-)?(?:mistral|ministral|mixtral|codestral|devstral|magistral|pixtral|voxtral)-")
+"""Models by the names that Mistral's own API gives them."""
 
 
 class _Function(msgspec.Struct):
@@ -146,8 +114,11 @@ class Completions(Surface):
         return splice.put(body, ("model",), json.dumps(model).encode("ascii"))
 
     def ask_usage(self, body: bytes) -> bytes:
-        """See Surface."""
-        return splice.put(body, ("stream_options", "include_usage"), b"true") if self.generates else body
+        """See Surface. Mistral says usage unasked and refuses requests with members it does not know."""
+        ask = lenient.parsed(_ask, _Ask, body)
+        if ask is None or not self.generates or _UNASKED.match(name(ask.model) or ""):
+            return body
+        return splice.put(body, ("stream_options", "include_usage"), b"true")
 
     def lower_limit(self, body: bytes, limit: int) -> bytes:
         """See Surface. What the request uses of `max_tokens` and `max_completion_tokens` is lowered.

@@ -12,7 +12,7 @@ import msgspec
 
 from agentgateway.providers import lenient, openai_usage, splice
 from agentgateway.providers.dialect import Asked, Reading, Surface, count, name, tier
-from agentgateway.providers.openai import OpenAiDialect
+from agentgateway.providers.openai_errors import OpenAiDialect
 from agentgateway.providers.openai_usage import Tokens
 
 _LAST = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.usage import Usage
 from agentgateway.providers.dialect import STANDARD, Asked, Reading, Surface, count, name, tier
-from agentgateway.providers.openai import OPENAI
+from agentgateway.providers.openai_errors import OPENAI
 
 
 class Basics(SynchronousTestCase):

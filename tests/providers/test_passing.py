@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.usage import Usage
 from agentgateway.providers.dialect import Asked, Reading
-from agentgateway.providers.openai import OPENAI
+from agentgateway.providers.openai_errors import OPENAI
 from agentgateway.providers.passing import passing
 
 PASSING = passing(OPENAI)
