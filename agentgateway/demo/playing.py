@@ -8,6 +8,11 @@ from zope.interface import implementer
 
 from agentgateway.demo.exchange import Reply, Step
 
+_BURST = 64
+"""Steps written in one turn of the reactor, which has others to serve, and news of a peer that left to bring."""
+_TURN = 0.001
+"""Seconds to the next burst."""
+
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
@@ -38,8 +43,10 @@ class Player:
         self._advance()
 
     def _advance(self) -> None:
-        """Write on until a step has to wait, the peer does not read, or all is said."""
-        while not self._paused and self._waiting is None:
+        """Write on until a step has to wait, the peer does not read, all is said, or it is others' turn."""
+        for _ in range(_BURST):
+            if self._paused or self._waiting is not None:
+                return
             step = self._due or next(self._steps, None)
             if step is None:
                 self.transport.unregisterProducer()  # type: ignore[attr-defined]
@@ -52,6 +59,8 @@ class Player:
             self._due = None
             self.write(step.data)
             self.wrote(step.tokens)
+        if not self._paused:
+            self._waiting = self.reactor.callLater(_TURN, self._wake)
 
     def _wake(self) -> None:
         self._waiting = None

@@ -34,8 +34,9 @@ import msgspec
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IReactorTCP, IReactorTime
 from twisted.internet.task import react
+from zope.interface import implementer
 
 from agentgateway.demo.connection import Connection
 from agentgateway.demo.exchange import Reply, Request, Step
@@ -52,6 +53,7 @@ def speak(request: Request) -> Reply:
     return perform(*answer(request), bodiless=request.method == b"HEAD")
 
 
+@implementer(IProtocolNegotiationFactory)
 class StandIn(protocol.Factory):
     """The provider, for any endpoint. `served` says what it has done; `script` decides what it answers.
 
@@ -72,6 +74,10 @@ class StandIn(protocol.Factory):
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         """A connection of its own for each caller."""
         return Connection(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """HTTP/1.1 over TLS; without a word on it, clients that offer a choice are turned away."""
+        return [b"http/1.1"]
 
     def gone(self, connection: Connection) -> None:
         """A connection is closed."""

@@ -45,6 +45,15 @@ class PlayerTests(SynchronousTestCase):
         self.player.resumeProducing()
         self.assertEqual(len(written), 10)
 
+    def test_takes_turns(self):
+        """A reply without end lets others have their turn, and is told when its peer goes away."""
+        self.player.play(Reply(repeat(Step(b"x", 0, 1))))
+        first = len(self.tokens)
+        self.clock.advance(0.001)
+        self.assertEqual(len(self.tokens), 2 * first)
+        self.player.stopProducing()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_stopped(self):
         """A peer that has gone gets nothing more, and no timer is left behind."""
         self.player.play(Reply((Step(b"a"), Step(b"b", 2))))

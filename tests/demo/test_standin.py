@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import ProcessProtocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -28,6 +29,15 @@ class AnswersTests(SynchronousTestCase):
         caller = Caller()
         answers = {caller.send(post(MESSAGE | {"max_tokens": 1000}, output=number)) for number in range(1, 400)}
         self.assertEqual(len(answers), 399)
+
+
+class NegotiationTests(SynchronousTestCase):
+    """Behind a TLS endpoint."""
+
+    def test_http(self):
+        """Clients that offer HTTP/2 as well are told to speak HTTP/1.1."""
+        self.assertTrue(IProtocolNegotiationFactory.providedBy(Caller().standin))
+        self.assertEqual(Caller().standin.acceptableProtocols(), [b"http/1.1"])
 
 
 class HangUpTests(SynchronousTestCase):
