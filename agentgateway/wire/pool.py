@@ -8,7 +8,7 @@ import attrs
 from OpenSSL.SSL import Error as TLSError
 from service_identity import VerificationError
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -80,7 +80,8 @@ class Pool:
 
     def _not_connected(self, failure: Failure, done: "Deferred[Connection]") -> None:
         if self._attempts.pop(done, None) is not None:
-            done.errback(ConnectFailed(f"no connection: {reason_of(failure.value)}"))
+            kind = ConnectTimeout if failure.check(TimeoutError) else ConnectFailed
+            done.errback(kind(f"no connection: {reason_of(failure.value)}"))
 
     def _give_up(self, done: "Deferred[Connection]") -> None:
         attempt = self._attempts.pop(done, None)

@@ -4,8 +4,9 @@ from typing import Any
 from typing import Protocol as Interface
 
 import attrs
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
+from zope.interface import implementer
 
 from agentgateway.wire.channel import Channel
 from agentgateway.wire.errors import BadFraming
@@ -51,6 +52,7 @@ class Accept(Interface):
         """Fields and body of the answer to a connection above the limit."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class Server(ServerFactory):
     """Makes a Channel for each connection; above `max_connections` it is told 503 and closed."""
 
@@ -72,6 +74,10 @@ class Server(ServerFactory):
         channel = Channel(self)
         channel.factory = self
         return channel
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on; Twisted refuses callers that offer any protocols to a server that names none."""
+        return [b"http/1.1", b"http/1.0"]
 
     def answer_fault(self, fault: BadFraming, uri: bytes) -> bytes:
         """The whole last response on a connection whose input cannot be trusted any more."""

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import URI, readBody
 
 from agentgateway.wire.agent import Agent
-from agentgateway.wire.body import StreamedBody, WholeBody
+from agentgateway.wire.body import WholeBody
 from agentgateway.wire.endpoints import make_endpoint
 from agentgateway.wire.errors import BadCAFile, ConnectFailed, ConnectTimeout
 from agentgateway.wire.pool import ClientLimits
