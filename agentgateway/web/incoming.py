@@ -14,7 +14,7 @@ class Incoming:
     def __init__(self, request: Any) -> None:
         self._request = request
         self._streams = isinstance(request, Request)
-        self.pending = self._streams and not request.body.complete
+        self.pending = self._streams and not request.body.whole
 
     def whole(self) -> bytes | None:
         """The body, if all of it is here already."""

@@ -60,7 +60,7 @@ class GatewaySite:
             request.responseHeaders = RawHeaders([(b"Content-Length", b"0")])
             request.finish()
 
-        if request.body.complete and request.body.received <= MAX_MANAGEMENT_BODY:
+        if request.body.whole and request.body.received <= MAX_MANAGEMENT_BODY:
             ready(None)
         elif (request.length or 0) > MAX_MANAGEMENT_BODY or request.body.received > MAX_MANAGEMENT_BODY:
             request.setResponseCode(413)

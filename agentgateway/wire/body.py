@@ -98,6 +98,11 @@ class IncomingBody:
         """More is to come, as far as one can tell."""
         return not self.complete and self._failure is None
 
+    @property
+    def whole(self) -> bool:
+        """All of it has arrived and was kept: one that is too large may arrive in full, too."""
+        return self.complete and self._failure is None
+
     def take(self) -> bytes:
         """What has arrived, when it is complete."""
         data, self._data = self._data, b""
