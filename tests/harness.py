@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.task import LoopingCall
 
 from agentgateway.config.load import parse
 from agentgateway.demo.standin import StandIn
@@ -102,6 +103,13 @@ async def stop(running: Running) -> None:
     await until(lambda: not visits)
 
 
+def sweep_often(testcase: Any, running: Running) -> None:
+    """Let deadlines of a few hundredths of a second count, until the test ends."""
+    sweeping = LoopingCall(running.sweep)
+    sweeping.start(0.02)
+    testcase.addCleanup(sweeping.stop)
+
+
 async def until(condition: Any, timeout: float = 5.0) -> None:
     """Wait until `condition()` holds; fails the test where it never does."""
     deadline = reactor.seconds() + timeout
@@ -145,5 +153,3 @@ async def connect(testcase: Any, port: int) -> RawClient:
 
     testcase.addCleanup(close)
     return client
-
-
