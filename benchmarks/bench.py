@@ -14,6 +14,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -172,6 +173,7 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="nginx haproxy envoy stock gateway")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # told to stop, it still stops what it started
     if not shutil.which("wrk"):
         note(measures.WRK_HINT)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
