@@ -1,9 +1,18 @@
 """Anthropic's official SDK through the gateway when something goes wrong: it raises its own exceptions, with the cause."""
 
+import contextlib
+
 import anthropic
 
-from tests.clients.base import KEY, LARGEST, standin
+from tests.clients.base import KEY, LARGEST, LIMITS, RETRIED, standin
 from tests.clients.test_anthropic import AnthropicTestCase, asking
+
+KINDS = {
+    402: anthropic.APIStatusError,
+    403: anthropic.PermissionDeniedError,
+    429: anthropic.RateLimitError,
+    503: anthropic.InternalServerError,
+}
 
 
 def ask(client):
@@ -26,19 +35,14 @@ class ProviderTests(AnthropicTestCase):
             (404, anthropic.NotFoundError),
             (429, anthropic.RateLimitError),
             (500, anthropic.InternalServerError),
+            (529, anthropic.InternalServerError),
         ):
             error = await self.failure(kind, failing(f"status-{status}"))
             self.assertIn(f"asked for a {status}", str(error))
             self.assertNotIn("x-agentgateway-reason", error.response.headers)
+            self.assertEqual(error.response.headers.get("retry-after"), "2" if status in (429, 529) else None)
             self.assertEqual((self.record["status"], self.record["outcome"]), (status, "upstream_error"))
             self.assertEqual((self.record["cost_usd"], self.record["reason"]), (0, None))
-
-    async def test_overloaded(self):
-        """529 raises too, and says when to come again."""
-        with self.assertRaises(anthropic.APIStatusError) as caught:
-            await self.ask(failing("status-529"))
-        self.assertEqual(caught.exception.status_code, 529)
-        self.assertEqual(caught.exception.response.headers["retry-after"], "2")
 
     async def test_retries(self):
         """With retries on, the SDK tries again as it would without a gateway; each try is a call with a record."""
@@ -81,11 +85,30 @@ class RefusalTests(AnthropicTestCase):
 
     async def test_too_large(self):
         """A body over the limit raises the exception of status 413, with the limit."""
-        with self.assertRaises(anthropic.APIStatusError) as caught:
-            await self.ask(lambda client: client.messages.create(**asking("x" * LARGEST)), max_retries=2)
-        self.assertEqual((caught.exception.status_code, self.record["reason"]), (413, "bad_request"))
-        self.assertIn(str(LARGEST), str(caught.exception))
+        error = await self.refused(
+            anthropic.APIStatusError,
+            lambda client: client.messages.create(**asking("x" * LARGEST)),
+            "bad_request",
+            max_retries=2,
+        )
+        self.assertEqual(error.status_code, 413)
+        self.assertIn(str(LARGEST), str(error))
         self.assertEqual((len(self.gateway.records), self.served.calls), (1, 0))
+
+    async def test_limits(self):
+        """Each limit raises the exception of its status, with what was reached; those that time heals say when."""
+        for agent, reason, status in LIMITS:
+            first = failing("status-500") if reason == "circuit_open" else ask
+
+            def second(client, first=first):
+                with contextlib.suppress(anthropic.APIStatusError):
+                    first(client)
+                return ask(client)
+
+            error = await self.refused(KINDS[status], second, reason, default_headers={"x-agent-id": agent})
+            self.assertEqual(error.status_code, status)
+            self.assertEqual("retry-after" in error.response.headers, reason in RETRIED)
+            self.assertEqual(self.record["cost_usd"], 0)
 
     async def test_unreachable(self):
         """A provider that cannot be reached raises InternalServerError, after the SDK has tried again."""
@@ -98,10 +121,13 @@ class RefusalTests(AnthropicTestCase):
 
     async def test_timeout(self):
         """A provider that does not answer in time raises the exception of status 504."""
-        with self.assertRaises(anthropic.InternalServerError) as caught:
-            await self.ask(failing("stall"), default_headers={"x-agent-id": "claude-hurried"})
-        self.assertEqual((caught.exception.status_code, self.record["reason"]), (504, "upstream_timeout"))
-        self.assertIn("anthropic-slow", str(caught.exception))
+        headers = {"x-agent-id": "claude-hurried"}
+        error = await self.refused(
+            anthropic.InternalServerError, failing("stall"), "upstream_timeout", default_headers=headers
+        )
+        self.assertEqual(error.status_code, 504)
+        self.assertIn("anthropic-slow", str(error))
+        self.assertEqual(self.record["usage"], "estimated")
 
 
 class BrokenStreamTests(AnthropicTestCase):
@@ -114,7 +140,7 @@ class BrokenStreamTests(AnthropicTestCase):
                 anthropic.APIStatusError, lambda client, fault=fault: list(failing(fault, stream=True)(client))
             )
             self.assertEqual(error.body["error"]["type"], "api_error")
-            self.assertIn("upstream", error.body["error"]["message"])
+            self.assertIn("provider 'anthropic' failed", error.body["error"]["message"])
             self.assertEqual(error.body["request_id"], self.record["id"])
             self.assertEqual((self.record["outcome"], self.record["usage"]), ("truncated", "estimated"))
             self.assertGreater(self.record["output_tokens"], 0)
@@ -128,14 +154,15 @@ class BrokenStreamTests(AnthropicTestCase):
 
         with self.assertRaises(anthropic.APIStatusError) as caught:
             await self.ask_async(read)
-        self.assertIn("upstream", str(caught.exception))
+        self.assertIn("the stream ended without", str(caught.exception))
 
     async def test_error_event(self):
         """The provider's own error event in a stream is raised as the provider's."""
-        with self.assertRaises(anthropic.APIStatusError) as caught:
-            await self.ask(lambda client: list(failing("error-event", stream=True)(client)))
-        self.assertEqual(caught.exception.body["error"]["type"], "overloaded_error")
-        self.assertIn(self.record["outcome"], ("upstream_error", "truncated"))
+        error = await self.failure(
+            anthropic.APIStatusError, lambda client: list(failing("error-event", stream=True)(client))
+        )
+        self.assertEqual(error.body["error"]["type"], "overloaded_error")
+        self.assertEqual(self.record["outcome"], "upstream_error")
 
     async def test_whole(self):
         """A whole answer that breaks off raises a connection error rather than half a message."""

@@ -1,9 +1,18 @@
 """OpenAI's official SDK through the gateway when something goes wrong: it raises its own exceptions, with the cause."""
 
+import contextlib
+
 import openai
 
-from tests.clients.base import KEY, LARGEST, standin
+from tests.clients.base import KEY, LARGEST, LIMITS, RETRIED, standin
 from tests.clients.test_openai import MODEL, OpenAiTestCase, asking
+
+KINDS = {
+    402: openai.APIStatusError,
+    403: openai.PermissionDeniedError,
+    429: openai.RateLimitError,
+    503: openai.InternalServerError,
+}
 
 
 def ask(client):
@@ -85,6 +94,21 @@ class RefusalTests(OpenAiTestCase):
             self.assertIn(str(LARGEST), error.message)
         self.assertEqual((len(self.gateway.records), self.served.calls), (2, 0))
 
+    async def test_limits(self):
+        """Each limit raises the exception of its status, with what was reached; those that time heals say when."""
+        for agent, reason, status in LIMITS:
+            first = failing("status-500") if reason == "circuit_open" else ask
+
+            def second(client, first=first):
+                with contextlib.suppress(openai.APIStatusError):
+                    first(client)
+                return ask(client)
+
+            error = await self.refused(KINDS[status], second, reason, default_headers={"x-agent-id": agent})
+            self.assertEqual(error.status_code, status)
+            self.assertEqual("retry-after" in error.response.headers, reason in RETRIED)
+            self.assertEqual(self.record["cost_usd"], 0)
+
     async def test_unreachable(self):
         """A provider that cannot be reached raises InternalServerError, after the SDK has tried again."""
         headers = {"x-agent-id": "lost"}
@@ -120,7 +144,7 @@ class BrokenStreamTests(OpenAiTestCase):
             error = await self.failure(
                 openai.APIError, lambda client, fault=fault: list(failing(fault, stream=True)(client))
             )
-            self.assertIn("upstream", error.message)
+            self.assertIn("provider 'openai' failed", error.message)
             self.assertEqual(error.code, "upstream_error")
             self.assertEqual((self.record["outcome"], self.record["usage"]), ("truncated", "estimated"))
             self.assertGreater(self.record["output_tokens"], 0)
@@ -129,7 +153,7 @@ class BrokenStreamTests(OpenAiTestCase):
         """So does a stream of the Responses API."""
         call = {"model": MODEL, "input": "hello", "stream": True, "extra_headers": standin(fault="truncate")}
         error = await self.failure(openai.APIError, lambda client: list(client.responses.create(**call)))
-        self.assertIn("upstream", error.message)
+        self.assertIn("the stream ended without", error.message)
         self.assertEqual(self.record["outcome"], "truncated")
 
     async def test_truncated_async(self):
@@ -141,12 +165,13 @@ class BrokenStreamTests(OpenAiTestCase):
 
         with self.assertRaises(openai.APIError) as caught:
             await self.ask_async(read)
-        self.assertIn("upstream", caught.exception.message)
+        self.assertIn("the stream ended without", caught.exception.message)
 
     async def test_error_event(self):
         """The provider's own error event in a stream is raised as the provider's."""
         error = await self.failure(openai.APIError, lambda client: list(failing("error-event", stream=True)(client)))
-        self.assertNotEqual(error.code, "upstream_error")
+        self.assertEqual((error.message, error.code), ("The server had an error", None))
+        self.assertEqual(self.record["outcome"], "upstream_error")
 
     async def test_whole(self):
         """A whole answer that breaks off raises a connection error rather than half an answer."""
