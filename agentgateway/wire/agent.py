@@ -6,19 +6,21 @@ byte of the answer came is replaced by a fresh one, once, if the body can be sen
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.python.failure import Failure
 from twisted.web.client import URI
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from agentgateway.wire.body import WholeBody
+from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import pairs_of, serialise
 from agentgateway.wire.pool import ClientLimits, Pool
-from agentgateway.wire.response import Response
 
 STALE_WITHIN = 3.0
 MAX_ORIGINS = 64
@@ -49,7 +51,29 @@ class Agent:
         origin, target = (uri, b"/") if slash < 0 else (uri[:slash], uri[slash:])
         pool = self._pools.get(origin) or self._open_pool(origin)
         head = _head(method, target, origin, headers, bodyProducer)
-        return Deferred.fromCoroutine(self._request(pool, head, bodyProducer, method == b"HEAD"))
+        head_only = method == b"HEAD"
+        connection = pool.take()
+        if connection is None:
+            return self._afresh(pool, head, bodyProducer, head_only)
+        now = self._now()
+        answer: Deferred[Any] = connection.send(head, bodyProducer, head_only, now)
+        return answer.addErrback(self._once_more, pool, head, bodyProducer, head_only, now)
+
+    def _afresh(self, pool: Pool, head: bytes, body: IBodyProducer | None, head_only: bool) -> "Deferred[Any]":
+        def connected(connection: Connection) -> Any:
+            return connection.send(head, body, head_only, self._now())
+
+        return pool.connect().addCallback(connected)
+
+    def _once_more(
+        self, failure: Failure, pool: Pool, head: bytes, body: IBodyProducer | None, head_only: bool, sent_at: float
+    ) -> Any:
+        """A kept-alive connection failed: send again on a fresh one, if that is safe."""
+        untouched = isinstance(failure.value, UpstreamBroken) and failure.value.untouched
+        again = body is None or isinstance(body, WholeBody)
+        if untouched and again and self._now() - sent_at < STALE_WITHIN:
+            return self._afresh(pool, head, body, head_only)
+        return failure
 
     def _open_pool(self, origin: bytes) -> Pool:
         if len(self._pools) >= MAX_ORIGINS:
@@ -58,22 +82,6 @@ class Agent:
         pool = Pool(self._make_endpoint(parsed), parsed.scheme == b"https", self._limits, self._now)
         self._pools[origin] = pool
         return pool
-
-    async def _request(self, pool: Pool, head: bytes, body: IBodyProducer | None, head_only: bool) -> Response:
-        connection = pool.take()
-        if connection is not None:
-            sent_at = self._now()
-            try:
-                return await connection.send(head, body, head_only, sent_at)
-            except UpstreamBroken as broken:
-                if not self._stale(broken, body, sent_at):
-                    raise
-        connection = await pool.connect()
-        return await connection.send(head, body, head_only, self._now())
-
-    def _stale(self, broken: UpstreamBroken, body: IBodyProducer | None, sent_at: float) -> bool:
-        again = body is None or isinstance(body, WholeBody)
-        return broken.untouched and again and self._now() - sent_at < STALE_WITHIN
 
     def sweep(self) -> None:
         """Once a second: time-outs, idle connections, and origins that nobody calls any more."""
