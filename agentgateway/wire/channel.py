@@ -15,8 +15,8 @@ from twisted.web.server import Site
 
 from agentgateway.wire.eager import eager_writer, tune
 from agentgateway.wire.errors import BadFraming, BodyTimeout, CallerGone
-from agentgateway.wire.intake import Intake
 from agentgateway.wire.request import Request
+from agentgateway.wire.request_reader import RequestReader
 
 if TYPE_CHECKING:
     from agentgateway.wire.server import Server
@@ -27,7 +27,7 @@ LINGER = 30.0
 """Seconds that a caller may go on sending behind its last answer, so that it can read that answer."""
 
 
-class Channel(Intake):
+class Channel(RequestReader):
     """One connection; `server` holds the limits, the clock and the site."""
 
     _log = Logger()
@@ -72,7 +72,7 @@ class Channel(Intake):
             return
         self._parse(data)
         if self._fault is not None:
-            self._stop_intake(self._fault)
+            self._stop_reading(self._fault)
         if not self._advancing:
             self._advance()
         if self._in_head and not self._head_timed and self._active is None:
@@ -80,7 +80,7 @@ class Channel(Intake):
             self.deadline = self._server.now() + self._server.limits.header_timeout
         self._set_reading()
 
-    def _stop_intake(self, fault: BadFraming) -> None:
+    def _stop_reading(self, fault: BadFraming) -> None:
         """Nothing more can be read here: a request that is not complete fails, those before it are answered still."""
         self._in_head = self._throttled = False
         incoming, self._incoming = self._incoming, None
@@ -144,17 +144,17 @@ class Channel(Intake):
         if (self._incoming is None and self._fault is None) or self.isSecure():
             self.break_off()  # TLS reads on by itself until the other side has said that it closes
             return
-        self._end_intake()
+        self._end_reading()
         self.deadline = self._server.now() + LINGER
         self.transport.loseWriteConnection()
 
     def break_off(self) -> None:
         """Close when what is written has gone out; a caller that does not take it is cut off after `idle_timeout`."""
-        self._end_intake()
+        self._end_reading()
         self.deadline = self._server.now() + self._server.limits.idle_timeout
         self.transport.loseConnection()
 
-    def _end_intake(self) -> None:
+    def _end_reading(self) -> None:
         self._queue.clear()
         self._closing = True
         self._throttled = False

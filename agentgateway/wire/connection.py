@@ -16,10 +16,10 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from agentgateway.wire.body import WholeBody
-from agentgateway.wire.digest import Digest
 from agentgateway.wire.eager import eager_writer, tune
 from agentgateway.wire.errors import HeadTimeout, SilenceTimeout, UpstreamBroken
 from agentgateway.wire.response import Response
+from agentgateway.wire.response_reader import ResponseReader
 from agentgateway.wire.upload import Upload
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MAX_BARREN = 131_072
 
 
 @implementer(IHandshakeListener)
-class Connection(Digest):
+class Connection(ResponseReader):
     """One connection; when a response is complete it goes back to its pool, if it can be used again."""
 
     transport: Any

@@ -244,3 +244,11 @@ def receive(response: Any) -> Receiver:
     receiver = Receiver()
     response.deliverBody(receiver)
     return receiver
+
+
+async def until(reactor: Any, condition: Callable[[], bool]) -> None:
+    """Let the reactor turn until something is so; trial's own time-out ends what never comes."""
+    while not condition():
+        turn: Deferred[None] = Deferred()
+        reactor.callLater(0, turn.callback, None)
+        await turn

@@ -19,8 +19,8 @@ from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import RawHeaders
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.server import Limits, Server
-from tests.wire.doubles import Caller, Receiver, Site, Upstream, receive
-from tests.wire.test_intake import fields
+from tests.wire.doubles import Caller, Receiver, Site, Upstream, receive, until
+from tests.wire.test_request_reader import fields
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -245,10 +245,8 @@ class VolumeTests(TestCase):
         """Close, and wait until all have heard of it."""
         for agent in self.agents:
             agent.close()
-        while any(agent.counts != (0, 0) for agent in self.agents) or any(server.channels for server in self.servers):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)
-            await turn
+        await until(reactor, lambda: all(agent.counts == (0, 0) for agent in self.agents))
+        await until(reactor, lambda: not any(server.channels for server in self.servers))
 
     def watch(self) -> None:
         """Look at all that is queued anywhere for writing."""

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509, PKey
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, wrapServerTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
@@ -25,7 +24,7 @@ from agentgateway.wire.errors import BadCAFile, ConnectFailed, ConnectTimeout
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits, Server
-from tests.wire.doubles import Site, answer
+from tests.wire.doubles import Site, answer, until
 
 
 def certificate(name: str, issuer: Any = None, *alternatives: x509.GeneralName) -> tuple[Any, Any]:
@@ -60,6 +59,8 @@ class Echo(Site):
 class TLSTests(TestCase):
     """Whom an agent trusts."""
 
+    server: Server | None = None
+
     def setUp(self) -> None:
         authority = certificate("an authority")
         self.authority = authority
@@ -92,10 +93,7 @@ class TLSTests(TestCase):
     async def end(self, agent: Agent) -> None:
         """Close it and wait until both sides have heard of it."""
         agent.close()
-        while agent.counts != (0, 0) or (getattr(self, "server", None) and self.server.channels):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)
-            await turn
+        await until(reactor, lambda: agent.counts == (0, 0) and not (self.server and self.server.channels))
 
     async def test_trusted(self) -> None:
         """With its authority in `ca_file` an upstream is trusted, by name and by address, and connections are kept."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentgateway.wire.connection import Connection
 
 
-class Digest(Protocol):
+class ResponseReader(Protocol):
     """Parses one response; the base of Connection.
 
     `_response` is there as soon as its head is complete; `_chunks` is what a segment brought of its body.

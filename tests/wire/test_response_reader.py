@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.wire.digest import framing
 from agentgateway.wire.errors import WireError
+from agentgateway.wire.response_reader import framing
 
 
 class FramingTests(SynchronousTestCase):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentgateway.wire.server import Server
 
 
-class Intake(Protocol):
+class RequestReader(Protocol):
     """Parses; the base of Channel."""
 
     def __init__(self, server: "Server") -> None:
