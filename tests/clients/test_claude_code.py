@@ -79,6 +79,14 @@ class ClaudeCodeTests(ClientTestCase):
         self.assertIn(("x-api-key", PROVIDER_KEY), sent)
         self.assertNotIn(KEY, str(sent))
 
+    async def test_broken_stream(self):
+        """After a stream that ends in an error it asks again without streaming, and has its answer; both are recorded."""
+        fault = "x-agent-id: claude\nx-standin-fault: error-event"
+        status, result = await self.claude(path="", ANTHROPIC_CUSTOM_HEADERS=fault)
+        self.assertEqual((status, result["is_error"]), (0, False))
+        calls = [(record["stream"], record["outcome"]) for record in self.gateway.records]
+        self.assertEqual(calls, [(True, "upstream_error"), (False, "ok")])
+
     async def test_unknown_agent(self):
         """An unknown agent is shown the reason, and Claude Code stops at the first refusal."""
         status, result = await self.claude(path="/agents/nobody")
