@@ -251,7 +251,9 @@ class VolumeTests(TestCase):
     def watch(self) -> None:
         """Look at all that is queued anywhere for writing."""
         transports = [channel.transport for server in self.servers for channel in server.channels]
-        transports += [line.transport for agent in self.agents for pool in agent._pools.values() for line in pool.connections]
+        transports += [
+            line.transport for agent in self.agents for pool in agent._pools.values() for line in pool.connections
+        ]
         sizes = [len(transport.dataBuffer) + transport._tempDataLen for transport in transports]
         self.largest = max(self.largest, *sizes)
 

@@ -208,7 +208,9 @@ class BrokenTests(Case):
             self.upstream = Upstream()
             self.begin()
             asked_next = []
-            self.asked.addCallback(lambda response, into=asked_next: [receive(response), into.append(self.upstream.ask())])
+            self.asked.addCallback(
+                lambda response, into=asked_next: [receive(response), into.append(self.upstream.ask())]
+            )
             self.line.say(good + more)
             self.assertTrue(self.line.wire.closed, more)
             self.assertEqual(len(self.upstream.exchange.lines), 2, "the next request went over another connection")

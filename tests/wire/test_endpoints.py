@@ -1,6 +1,7 @@
 """TLS to an upstream, over real sockets, with an authority of our own."""
 
 import datetime
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509, PKey
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, wrapServerTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import URI, readBody
 
@@ -108,7 +111,9 @@ class TLSTests(TestCase):
     async def test_not_trusted(self) -> None:
         """Without its authority it is not, and the reason given is the certificate."""
         port = await self.serve(x509.DNSName("localhost"))
-        failure = await self.assertFailure(self.agent(None).request(b"GET", b"https://localhost:%d/" % port), ConnectFailed)
+        failure = await self.assertFailure(
+            self.agent(None).request(b"GET", b"https://localhost:%d/" % port), ConnectFailed
+        )
         self.assertIn("certificate verify failed", failure.detail)
 
     async def test_another_name(self) -> None:
@@ -120,8 +125,12 @@ class TLSTests(TestCase):
 
     async def test_a_server_that_speaks_no_tls(self) -> None:
         """A plain server behind https is a failure to connect."""
-        port = await self.listen(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"), Server(reactor, Echo(), Limits()))
-        await self.assertFailure(self.agent(self.ca_file).request(b"GET", b"https://localhost:%d/" % port), ConnectFailed)
+        port = await self.listen(
+            TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"), Server(reactor, Echo(), Limits())
+        )
+        await self.assertFailure(
+            self.agent(self.ca_file).request(b"GET", b"https://localhost:%d/" % port), ConnectFailed
+        )
 
     async def test_a_handshake_that_never_ends(self) -> None:
         """The time for connecting bounds TLS as well."""
@@ -134,13 +143,11 @@ class TLSTests(TestCase):
 
     async def test_a_caller_that_leaves_within_the_handshake(self) -> None:
         """Cancelling within the handshake leaves nothing behind."""
-        port = await self.listen(
-            TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"), Factory.forProtocol(Protocol)
-        )
+        port = await self.listen(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"), Factory.forProtocol(Protocol))
         agent = self.agent(self.ca_file)
         asked = agent.request(b"GET", b"https://localhost:%d/" % port)
         reactor.callLater(0.05, asked.cancel)
-        await self.assertFailure(asked, Exception)
+        await self.assertFailure(asked, CancelledError)
         self.assertEqual(agent.counts, (0, 0))
 
     async def test_a_name_without_an_address(self) -> None:
@@ -171,7 +178,55 @@ class MakeEndpointTests(SynchronousTestCase):
 
     def test_a_bad_file(self) -> None:
         """A file that is not there, or holds no certificate, is reported at once and by name."""
-        self.assertIn("/nowhere/ca.pem", str(self.assertRaises(BadCAFile, make_endpoint, reactor, 5, "/nowhere/ca.pem")))
+        self.assertIn(
+            "/nowhere/ca.pem", str(self.assertRaises(BadCAFile, make_endpoint, reactor, 5, "/nowhere/ca.pem"))
+        )
         path = self.mktemp()
         Path(path).write_bytes(b"nothing")
         self.assertIn("PEM", str(self.assertRaises(BadCAFile, make_endpoint, reactor, 5, path)))
+
+
+class LookupTests(SynchronousTestCase):
+    """Names that take their time, with the endpoints that are really used."""
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.reactor.callFromThread = lambda work, *args: work(*args)
+        self.lookups: list[Any] = []
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 0))]
+        resolver = Resolver(self.reactor, lambda *_: found, self.lookups.append)
+        self.reactor.installNameResolver(resolver)
+        self.agent = Agent(self.reactor, make_endpoint(self.reactor, 5, None), ClientLimits(connect_timeout=5))
+
+    def test_connected_when_found(self) -> None:
+        """The connection goes to the address that was found."""
+        self.agent.request(b"GET", b"http://slow.test:8080/")
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.lookups.pop()()
+        self.assertEqual(self.reactor.tcpClients[0][:2], ("10.0.0.1", 8080))
+
+    def test_too_slow(self) -> None:
+        """A name that is not found in time fails the request in time, and its late answer connects nothing."""
+        asked = self.agent.request(b"GET", b"http://slow.test/")
+        self.reactor.advance(5)
+        self.agent.sweep()
+        self.failureResultOf(asked, ConnectTimeout)
+        self.lookups.pop()()
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_left_meanwhile(self) -> None:
+        """Who leaves while a name is looked up is not told of a failed connection."""
+        asked = self.agent.request(b"GET", b"http://slow.test/")
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
+        self.lookups.pop()()
+        self.assertEqual((self.reactor.tcpClients, self.agent.counts), ([], (0, 0)))
+
+    def test_a_tcp_connection_that_hangs(self) -> None:
+        """A connection that is neither made nor refused is given up in time."""
+        asked = self.agent.request(b"GET", b"http://slow.test/")
+        self.lookups.pop()()
+        self.reactor.advance(5)
+        self.agent.sweep()
+        self.failureResultOf(asked, ConnectFailed)
+        self.assertEqual(self.agent.counts, (0, 0))

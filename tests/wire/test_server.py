@@ -78,7 +78,9 @@ class SocketTests(TestCase):
 
     async def test_an_early_answer(self) -> None:
         """A caller that sends megabytes to a server that refused it after the head still reads the whole refusal."""
-        port = await self.listen("tcp:0:interface=127.0.0.1", Site(lambda request: answer(request, b"no" * 50_000, 402)))
+        port = await self.listen(
+            "tcp:0:interface=127.0.0.1", Site(lambda request: answer(request, b"no" * 50_000, 402))
+        )
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n"
         said = await self.ask(f"tcp:127.0.0.1:{port.getHost().port}", head + bytes(20_000_000))
         self.assertEqual(said[:13], b"HTTP/1.1 402 ")
