@@ -122,8 +122,8 @@ class Journal:
 
     def _works(self) -> None:
         if self._health.failing:
-            missing = f"{self._missed} events" if self._missed else "nothing"
-            self._health.works(f"; {missing} of it is missing")
+            missing = f"{self._missed} events of it are" if self._missed else "nothing of it is"
+            self._health.works(f"; {missing} missing")
             self._missed = 0
 
     def _begin(self, number: int) -> None:
