@@ -1,5 +1,6 @@
 """The two ends of a call that a test plays itself: an origin behind the gateway, and a caller before it."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,7 @@ class Caller(Protocol):
             self.answer = Answer()
             return
         self.answer.ended = True
+        self.watch(self.answer)
         self._finish()
 
     def _finish(self) -> None:
@@ -247,3 +249,26 @@ async def ask(testcase: Any, port: int, raw: bytes) -> Answer:
         caller.transport.loseConnection()
         await caller.closed
     return answer
+
+
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def deaf_port(testcase: Any) -> int:
+    """A port on which a connection is never made, as its queue is full, until the test ends."""
+    deaf = socket.socket()
+    deaf.bind(("127.0.0.1", 0))
+    deaf.listen(0)
+    waiting = [deaf]
+    for _ in range(4):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex(deaf.getsockname())
+        waiting.append(one)
+    for one in waiting:
+        testcase.addCleanup(one.close)
+    return int(deaf.getsockname()[1])

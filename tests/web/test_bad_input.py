@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +13,7 @@ from zope.interface import implementer
 
 from tests.certificates import write_to
 from tests.harness import CONFIG, Running, listen, reactor, start_gateway, sweep_often, until
-from tests.peers import Answer, Field, Origin, Received, Visit, ask, fixed, post, response
+from tests.peers import Answer, Field, Origin, Received, Visit, ask, closed_port, deaf_port, fixed, post, response
 
 ANTHROPIC, OPENAI, GOOGLE = b"/v1/messages", b"/v1/chat/completions", b"/v1beta/models/gemini-2.5-flash:generateContent"
 PATHS = (ANTHROPIC, OPENAI, GOOGLE)
@@ -360,10 +359,10 @@ class BadInputTests(TestCase):
             endpoint = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
             secret = Origin(fixed(response()))
             secure = await listen(self, secret, endpoint)
-            deaf = self.deaf_port()
+            deaf = deaf_port(self)
             config = LENIENT.replace(
                 "agents:",
-                f"""  down: {{{{api: openai, base_url: "http://127.0.0.1:{self.closed_port()}"}}}}
+                f"""  down: {{{{api: openai, base_url: "http://127.0.0.1:{closed_port()}"}}}}
   nameless: {{{{api: openai, base_url: "http://no-such-name.invalid"}}}}
   untrusted: {{{{api: openai, base_url: "https://127.0.0.1:{secure}"}}}}
   plain: {{{{api: openai, base_url: "http://127.0.0.1:{secure}"}}}}
@@ -392,27 +391,6 @@ agents:""",
         folder = self.mktemp()
         os.makedirs(folder)
         return folder
-
-    def closed_port(self) -> int:
-        """A port of this machine on which nobody listens."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return int(free.getsockname()[1])
-
-    def deaf_port(self) -> int:
-        """A port on which a connection is never made: its queue is full."""
-        deaf = socket.socket()
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
-        waiting = [deaf]
-        for _ in range(4):
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex(deaf.getsockname())
-            waiting.append(one)
-        for one in waiting:
-            self.addCleanup(one.close)
-        return int(deaf.getsockname()[1])
 
 
 @implementer(IHostnameResolver)
