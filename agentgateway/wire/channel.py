@@ -125,8 +125,6 @@ class Channel(RequestReader):
 
     def requestDone(self, request: Request) -> None:
         """The active request has been answered."""
-        if request is not self._active:
-            return
         self._active = None
         if not self.persist or not request.body.complete:
             self._close()

@@ -103,9 +103,7 @@ class Connection(ResponseReader):
         self._touched = self._heard = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._broken("switched protocols unasked")
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._broken(f"no valid HTTP: {error}")
         else:
             if self._chunks:

@@ -72,11 +72,9 @@ class Pool:
         return connection.secured
 
     def _connected(self, connection: Connection, done: "Deferred[Connection]") -> None:
-        if self._attempts.pop(done, None) is None:
-            connection.abort()  # too late
-        else:
-            self.connections.add(connection)
-            done.callback(connection)
+        del self._attempts[done]
+        self.connections.add(connection)
+        done.callback(connection)
 
     def _not_connected(self, failure: Failure, done: "Deferred[Connection]") -> None:
         if self._attempts.pop(done, None) is not None:

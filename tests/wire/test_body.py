@@ -77,6 +77,16 @@ class IncomingBodyTests(SynchronousTestCase):
         self.failureResultOf(body.arrived(), CallerGone)
         self.assertEqual(body.take(), b"")
 
+    def test_whole_means_kept(self) -> None:
+        """A body is whole when all of it is here, not when all of it came and was too much."""
+        for limit, whole in ((3, True), (2, False)):
+            body, _ = incoming(limit)
+            body.feed(b"ab")
+            self.assertFalse(body.whole)
+            body.feed(b"c")
+            body.end()
+            self.assertEqual(body.whole, whole)
+
     def test_complete_is_complete(self) -> None:
         """What fails after the end is no failure of this body."""
         body, _ = incoming()

@@ -131,6 +131,15 @@ class ResponseTests(Case):
         self.upstream.wait(1)
         self.assertTrue(self.line.wire.aborted)
 
+    def test_old_http(self) -> None:
+        """An upstream that speaks HTTP/1.0 is believed that it closes, unless it says that it stays."""
+        for field, stays in ((b"", False), (b"Connection: keep-alive\r\n", True)):
+            self.upstream = Upstream()
+            self.begin()
+            self.line.say(b"HTTP/1.0 200 OK\r\n" + field + b"Content-Length: 2\r\n\r\nok")
+            self.assertEqual(receive(self.successResultOf(self.asked)).body, b"ok")
+            self.assertEqual(self.reused(), stays)
+
 
 class BrokenTests(Case):
     """Upstreams that break off, or speak something else."""

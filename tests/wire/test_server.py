@@ -40,6 +40,18 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(caller.server.channels, set())
         caller.server.sweep()
 
+    def test_closed(self) -> None:
+        """Closing ends every connection at once, with a call on it or not."""
+        idle = Caller(Site())
+        busy = Caller(idle.site, idle.clock, idle.server)
+        busy.say(GET)
+        idle.server.close()
+        self.assertEqual([idle.wire.aborted, busy.wire.aborted], [True, True])
+
+    def test_protocols(self) -> None:
+        """Under TLS a caller may ask for HTTP/1.1 by name."""
+        self.assertIn(b"http/1.1", Caller(Site()).server.acceptableProtocols())
+
     def test_a_fault_is_answered_by_the_site(self) -> None:
         """The site says what a caller is told that sent no HTTP, and hears for which target."""
         caller = Caller(Site(hello))
