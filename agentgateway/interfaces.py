@@ -13,6 +13,7 @@ from zope.interface import Interface
 
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.caps import Reservation
+from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.logquery import LogQuery
@@ -39,6 +40,7 @@ class Recovered:
     snapshots: Mapping[str, Snapshot]
     records: Sequence[Record]
     standings: Sequence[Standing]
+    history: Sequence[Point] = ()
 
     def into(self, ledger: Ledger, append: Callable[[Record], None], now: float) -> tuple[Reservation, ...]:
         """Make `ledger` what it was, let it tell `append` from now on, and settle what was in flight; gives those calls."""
@@ -60,6 +62,9 @@ class IStore(Interface):
 
     def audit(record: AuditRecord) -> None:
         """A record for the index of `logs`; there at the next checkpoint."""
+
+    def history(points: Sequence[Point]) -> None:
+        """Rows of the charts; there at the next checkpoint, for as long as charts show them. Losing some is no harm."""
 
     def checkpoint(snapshot_of: Callable[[str], Snapshot]) -> Deferred[None]:
         """Write down every account that changed, by id as of now, and shorten the journal.

@@ -15,13 +15,15 @@ import attrs
 import msgspec
 
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.history import Point
 from agentgateway.domain.logquery import LogQuery
+from agentgateway.domain.series import KEPT
 from agentgateway.domain.standing import Standing
 from agentgateway.interfaces import Snapshot, StoreError
 from agentgateway.stores import index, schema
 from agentgateway.stores.files import open_file, reason
 
-_TABLES: Final = {"meta", "accounts", "standings", "kinds", "audit"}
+_TABLES: Final = {"meta", "accounts", "standings", "kinds", "audit", "history"}
 _TEXTS: Final = {
     "SQLITE_BUSY": "another program has locked it",
     "SQLITE_READONLY": "it is read-only",
@@ -39,6 +41,7 @@ class Checkpoint:
     snapshots: Mapping[str, Snapshot]
     standings: Sequence[Standing]
     audits: Sequence[AuditRecord]
+    points: Sequence[Point] = ()
 
 
 class Database:
@@ -77,6 +80,7 @@ class Database:
             index.insert(connection, checkpoint.audits)
             if self._max_rows is not None:
                 index.trim(connection, self._max_rows, len(checkpoint.audits))
+            _chart(connection, checkpoint.points)
             connection.execute("UPDATE meta SET value = ? WHERE name = 'segment'", (checkpoint.segment,))
             self._require_in_place()
 
@@ -119,12 +123,14 @@ class Database:
         (segment,) = connection.execute("SELECT value FROM meta WHERE name = 'segment'").fetchone()
         accounts = connection.execute("SELECT agent, snapshot FROM accounts").fetchall()
         standings = connection.execute("SELECT standing FROM standings").fetchall()
+        history = connection.execute("SELECT key, span, at, row FROM history").fetchall()
         try:
             return Checkpoint(
                 segment,
                 {agent: msgspec.json.decode(snapshot) for agent, snapshot in accounts},
                 [msgspec.json.decode(standing, type=Standing) for (standing,) in standings],
                 (),
+                [Point(*point) for point in history],
             )
         except ValueError as error:
             raise StoreError(f"{self._path}: it is damaged: {error}")
@@ -154,6 +160,15 @@ class Database:
             name = getattr(error, "sqlite_errorname", "")
             text = next((text for start, text in _TEXTS.items() if name.startswith(start)), str(error))
             raise StoreError(f"{self._path}: {text}")
+
+
+def _chart(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
+    """Keep rows of charts, and let go of those no chart shows any more."""
+    rows = ((point.span, point.at, point.key, point.row) for point in points)
+    connection.executemany("REPLACE INTO history VALUES (?, ?, ?, ?)", rows)
+    latest = max((point.at for point in points), default=0)
+    for span, kept in KEPT.items():
+        connection.execute("DELETE FROM history WHERE span = ? AND at < ?", (span, latest - kept))
 
 
 def _text(value: object) -> str:

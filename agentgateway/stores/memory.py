@@ -4,15 +4,17 @@ The same object can be opened again, with or without a `close`, and gives back w
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from agentgateway.domain.audit import AuditRecord, encode
+from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record
 from agentgateway.domain.logquery import LogQuery, millis
+from agentgateway.domain.series import KEPT
 from agentgateway.domain.standing import Standing
 from agentgateway.interfaces import Change, IStore, Recovered, Snapshot
 
@@ -28,11 +30,14 @@ class MemoryStore:
         self._snapshots: dict[str, Snapshot] = {}
         self._records: list[Record] = []
         self._standings: dict[str, Standing] = {}
+        self._points: dict[tuple[str, int, int], Point] = {}
         self._audits: deque[AuditRecord] = deque(maxlen=max_rows)
 
     def open(self) -> Recovered:
         """See `IStore.open`."""
-        return Recovered(dict(self._snapshots), list(self._records), list(self._standings.values()))
+        return Recovered(
+            dict(self._snapshots), list(self._records), list(self._standings.values()), list(self._points.values())
+        )
 
     def append(self, *changes: Change) -> None:
         """See `IStore.append`."""
@@ -45,6 +50,13 @@ class MemoryStore:
     def audit(self, record: AuditRecord) -> None:
         """See `IStore.audit`."""
         self._audits.append(record)
+
+    def history(self, points: Sequence[Point]) -> None:
+        """See `IStore.history`."""
+        for point in points:
+            self._points[point.key, point.span, point.at] = point
+        latest = max((point.at for point in points), default=0)
+        self._points = {place: point for place, point in self._points.items() if point.at > latest - KEPT[point.span]}
 
     def checkpoint(self, snapshot_of: Callable[[str], Snapshot]) -> Deferred[None]:
         """See `IStore.checkpoint`."""

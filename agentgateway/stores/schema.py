@@ -17,6 +17,9 @@ MIGRATIONS: Final = (
     CREATE INDEX audit_by_kind ON audit (kind, ts);
     CREATE INDEX audit_by_agent ON audit (agent, kind, ts);
     """,
+    """
+    CREATE TABLE history (span INTEGER, at INTEGER, key TEXT, row BLOB NOT NULL, PRIMARY KEY (span, at, key)) WITHOUT ROWID;
+    """,
 )
 """What makes version N+1 of version N; `user_version` counts those that were done."""
 

@@ -7,7 +7,7 @@ that fails is kept as it is and tried again, and until it works nothing is delet
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record
 from agentgateway.domain.logquery import LogQuery
 from agentgateway.domain.standing import Standing
@@ -29,6 +30,8 @@ from agentgateway.stores.power import GroupSync
 
 MAX_AUDITS: Final = 20_000
 """Audit records waiting for a checkpoint; beyond, the oldest are missing from the index (not from the log file)."""
+MAX_POINTS: Final = 50_000
+"""Rows of charts waiting for a checkpoint; beyond, the oldest are lost."""
 MAX_QUERIES: Final = 16
 """Queries under way or waiting."""
 MAX_ROWS: Final = 10_000_000
@@ -68,6 +71,7 @@ class SqliteStore:
         self._changed: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._audits: deque[AuditRecord] = deque()
+        self._points: deque[Point] = deque(maxlen=MAX_POINTS)
         self._missed = 0
         self._queries = 0
 
@@ -90,7 +94,7 @@ class SqliteStore:
                 records.append(change)
                 self._changed.add(change.agent)
         standings = {standing.agent: standing for standing in saved.standings} | self._standings
-        return Recovered(saved.snapshots, records, list(standings.values()))
+        return Recovered(saved.snapshots, records, list(standings.values()), saved.points)
 
     def append(self, *changes: Change) -> None:
         """See `IStore.append`."""
@@ -109,6 +113,10 @@ class SqliteStore:
             self._missed += 1
             self._indexed.failed("more records than can be written; the log file has them all")
         self._audits.append(record)
+
+    def history(self, points: Sequence[Point]) -> None:
+        """See `IStore.history`."""
+        self._points.extend(points)
 
     def settled(self) -> Deferred[None] | None:
         """See `IStore.settled`."""
@@ -133,14 +141,15 @@ class SqliteStore:
 
     def _take(self, snapshot_of: Callable[[str], Snapshot]) -> Checkpoint | None:
         """All that changed, as of this moment, which is the end of a segment; None: nothing did. Raises OSError."""
-        if not (self._changed or self._standings or self._audits):
+        if not (self._changed or self._standings or self._audits or self._points):
             return None
         segment = self._journal.rotate()
         snapshots = {agent: snapshot_of(agent) for agent in self._changed}
-        standings, audits = list(self._standings.values()), list(self._audits)
+        standings, audits, points = list(self._standings.values()), list(self._audits), list(self._points)
         self._changed, self._standings = set(), {}
         self._audits.clear()
-        return Checkpoint(segment, snapshots, standings, audits)
+        self._points.clear()
+        return Checkpoint(segment, snapshots, standings, audits, points)
 
     def _write(self, checkpoint: Checkpoint) -> int:
         self._database.write(checkpoint)

@@ -326,4 +326,4 @@ class SqlTests(SynchronousTestCase):
         life = other.execute("SELECT json_extract(snapshot, '$.life[3]') FROM accounts").fetchone()
         line = other.execute("SELECT json_extract(line, '$.id'), agent FROM audit").fetchone()
         self.assertEqual((life, line), ((5,), ("r1", "writer")))
-        self.assertEqual(other.execute("PRAGMA user_version").fetchone(), (1,))
+        self.assertEqual(other.execute("PRAGMA user_version").fetchone(), (2,))

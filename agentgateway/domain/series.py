@@ -1,0 +1,174 @@
+"""One series of the history: sums for each minute of an hour and each ten minutes of a day.
+
+A span that is over becomes one short row of bytes; the current one is a bucket. Latencies are kept as quantiles, of the
+latest calls of a span. A clock that is stepped back adds to the current span until it has caught up.
+"""
+
+import struct
+from array import array
+from collections import deque
+from typing import Any, Final
+
+import attrs
+
+from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.money import NANO
+
+MINUTE: Final = 60
+TEN_MINUTES: Final = 600
+KEPT: Final = {MINUTE: 3600, TEN_MINUTES: 86_400}
+"""How long rows of each length are kept, in seconds."""
+SAMPLES: Final = 128
+"""Latest calls of a span that its quantiles are of."""
+SPARK: Final = 30
+"""Minutes of a sparkline."""
+
+ROW: Final = struct.Struct("<IqIIIQQffff")
+COLUMNS: Final = (
+    *("at", "cost", "calls", "errors", "refused", "input_tokens", "output_tokens"),
+    *("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms"),
+)
+"""What a row holds, in order; `at` is the span's first epoch second, `cost` nano-dollars."""
+_MOST: Final = 2**62
+"""No sum goes beyond: a provider may claim any number of tokens."""
+
+
+def quantiles(samples: "array[float]") -> tuple[float, float]:
+    """The median and the 95th percentile; zeros of nothing."""
+    if not samples:
+        return 0.0, 0.0
+    ordered = sorted(samples)
+    return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
+
+
+@attrs.define(eq=False)
+class Bucket:
+    """The sums of one span so far."""
+
+    at: int
+    cost: int = 0
+    calls: int = 0
+    errors: int = 0
+    refused: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latencies: "array[float]" = attrs.Factory(lambda: array("f"))
+    firsts: "array[float]" = attrs.Factory(lambda: array("f"))
+
+    def add(self, record: AuditRecord, error: bool) -> None:
+        """One more call."""
+        if record.outcome == "refused":
+            self.refused += 1
+            return
+        self.cost = min(_MOST, self.cost + round(record.cost_usd * NANO))
+        self.errors += error
+        self.input_tokens = min(_MOST, self.input_tokens + record.input_tokens)
+        self.output_tokens = min(_MOST, self.output_tokens + record.output_tokens)
+        _sample(self.latencies, self.calls, record.latency_ms)
+        if record.ttfb_ms is not None:
+            _sample(self.firsts, self.calls, record.ttfb_ms)
+        self.calls += 1
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """As in `COLUMNS`."""
+        sums = (self.at, self.cost, self.calls, self.errors, self.refused, self.input_tokens, self.output_tokens)
+        return (*sums, *quantiles(self.latencies), *quantiles(self.firsts))
+
+    @property
+    def row(self) -> bytes:
+        """The values, packed."""
+        return ROW.pack(*self.values)
+
+    @classmethod
+    def of(cls, row: bytes) -> "Bucket":
+        """A bucket that goes on where `row` was written; of its latencies only the quantiles are left."""
+        at, *sums, p50, p95, first50, first95 = ROW.unpack(row)
+        cost, calls, errors, refused, input_tokens, output_tokens = sums
+        samples = array("f", [p50, p95]), array("f", [first50, first95])
+        return cls(at, cost, calls, errors, refused, input_tokens, output_tokens, *samples)
+
+
+def _sample(samples: "array[float]", number: int, value: float) -> None:
+    if len(samples) < SAMPLES:
+        samples.append(value)
+    else:
+        samples[number % SAMPLES] = value
+
+
+@attrs.define(eq=False)
+class Track:
+    """The spans of one length of one series; rows are oldest first."""
+
+    span: int
+    rows: deque[bytes] = attrs.field(init=False)
+    bucket: Bucket | None = None
+    fresh: list[bytes] = attrs.Factory(list)
+    """Rows that nobody has asked for yet, to store them."""
+
+    @rows.default
+    def _rows(self) -> deque[bytes]:
+        return deque(maxlen=KEPT[self.span] // self.span)
+
+    def at(self, now: float) -> Bucket:
+        """The bucket of `now`."""
+        self.turn(now)
+        if self.bucket is None:
+            self.bucket = Bucket(int(now // self.span) * self.span)
+        return self.bucket
+
+    def turn(self, now: float) -> None:
+        """Close the current span if it is over by `now`."""
+        if self.bucket is not None and self.bucket.at + self.span <= now:
+            row, self.bucket = self.bucket.row, None
+            self.rows.append(row)
+            self.fresh = [*self.fresh[-1:], row]
+
+    def take(self) -> list[bytes]:
+        """The fresh rows, and that of the current span as it is."""
+        rows, self.fresh = self.fresh, []
+        return rows if self.bucket is None else [*rows, self.bucket.row]
+
+    def columns(self, now: float) -> dict[str, list[Any]]:
+        """The spans of the time kept, by column; spans without a call are left out."""
+        since = now - KEPT[self.span]
+        rows: list[tuple[Any, ...]] = [values for values in map(ROW.unpack, self.rows) if values[0] >= since]
+        if self.bucket is not None:
+            rows.append(self.bucket.values)
+        return {name: [values[place] for values in rows] for place, name in enumerate(COLUMNS)}
+
+
+@attrs.define(eq=False)
+class Series:
+    """One agent, one provider, or all."""
+
+    minutes: Track = attrs.Factory(lambda: Track(MINUTE))
+    tens: Track = attrs.Factory(lambda: Track(TEN_MINUTES))
+    latencies: "array[float]" = attrs.Factory(lambda: array("f"))
+    """Milliseconds of the latest calls, whenever they were."""
+    firsts: "array[float]" = attrs.Factory(lambda: array("f"))
+    seen: int = 0
+    tokens: int = 0
+    """Input and output, since the start."""
+    _spark: tuple[int, list[int]] = (0, [])
+
+    def add(self, record: AuditRecord, error: bool, now: float) -> None:
+        """One more call."""
+        self.minutes.at(now).add(record, error)
+        self.tens.at(now).add(record, error)
+        if record.outcome == "refused":
+            return
+        _sample(self.latencies, self.seen, record.latency_ms)
+        if record.ttfb_ms is not None:
+            _sample(self.firsts, self.seen, record.ttfb_ms)
+        self.seen += 1
+        self.tokens += record.input_tokens + record.output_tokens
+
+    def spark(self, now: float) -> list[int]:
+        """Calls in each of the latest minutes, this one last."""
+        minute = int(now // MINUTE)
+        if self._spark[0] != minute:
+            calls = {values[0] // MINUTE: values[2] for values in map(ROW.unpack, self.minutes.rows)}
+            self._spark = (minute, [calls.get(minute - ago, 0) for ago in range(SPARK - 1, -1, -1)])
+        bucket, past = self.minutes.bucket, self._spark[1]
+        return past if bucket is None or bucket.at // MINUTE != minute else [*past[:-1], bucket.calls]
