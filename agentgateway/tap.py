@@ -17,11 +17,11 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """The gateway as one service; raises UsageError with every mistake in the configuration."""
+    """The gateway as one service; every mistake in the configuration is a line on stderr, and the exit status 1."""
     from twisted.internet import reactor
 
     use_monotonic_clock(reactor)
     try:
         return GatewayService(load(options["config"], os.environ), reactor)
     except GatewayError as error:
-        raise usage.UsageError(str(error))
+        raise SystemExit(str(error))  # a UsageError would be shown as a traceback
