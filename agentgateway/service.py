@@ -106,6 +106,8 @@ class GatewayService(MultiService):
         """An audit record: into the log, which has it on return, and into the store's index."""
         self.log.append(record)
         self.store.audit(record)
+        for listener in self.live.listeners:
+            listener(record)
 
     def _journal(self, record: Record) -> None:
         self._changes.append(record)

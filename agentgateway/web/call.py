@@ -16,7 +16,7 @@ from agentgateway.web.attempts import Attempts
 from agentgateway.web.headers import answer_fields, first, learned
 from agentgateway.web.incoming import Incoming
 from agentgateway.web.live import Live
-from agentgateway.web.relay import Cut, Ending, Relay
+from agentgateway.web.relay import ENDED, Cut, Ending, Relay
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import RawHeaders, pairs_of
 
@@ -66,7 +66,17 @@ class Call:
         self._close()
         self._request.break_off() if hasattr(self._request, "break_off") else self._request.loseConnection()
 
+    @property
+    def exchange(self) -> Exchange:
+        """What is known of the call."""
+        return self._exchange
+
+    def end(self) -> bool:
+        """Cut the answer: an operator says so. False where it has ended by itself."""
+        return self._relay is not None and self._relay.cut(ENDED)
+
     def _close(self) -> None:
+        self._live.streams.pop(self._exchange.id, None)
         self._onion.close(self._exchange, self._live.moment())
 
     # the way
@@ -133,6 +143,8 @@ class Call:
         fields = pairs_of(response.headers)
         stream = b"text/event-stream" in first(fields, b"content-type").lower()
         exchange.streamed = stream
+        if stream:
+            self._live.streams[exchange.id] = self
         strip = exchange.strip_usage and stream
         encoding = first(fields, b"content-encoding").decode("latin-1").lower()
         self._meter = Meter(exchange.surface, stream, encoding, strip)
@@ -148,17 +160,16 @@ class Call:
         # An error event of the provider's own is an end, too.
         ended = reading.terminal or reading.failed or not exchange.streamed or exchange.status >= 400
         if isinstance(ending.error, Cut):
-            exchange.outcome, exchange.reason = "cut", "budget_exceeded"
+            exchange.outcome, exchange.reason = "cut", ending.error.reason
         elif ending.error is not None or not ended:
             exchange.outcome = "truncated"
         elif exchange.status >= 400 or reading.failed:
             exchange.outcome = "upstream_error"
         if self._draining:
             exchange.outcome = "client_gone"
-        now = self._live.moment()
         complete = exchange.outcome not in ("truncated", "cut") and not reading.failed
-        self._reckoner.answered(exchange, self._meter, complete, now)
-        self._onion.close(exchange, now)
+        self._reckoner.answered(exchange, self._meter, complete, self._live.moment())
+        self._close()
 
     def _finish(self, relay: Relay, ending: Ending) -> bool:
         """Pass on what was held back; false while more of the body may come."""
@@ -177,16 +188,16 @@ class Call:
     def _break_off(self, held: bytes, ending: Ending) -> None:
         """A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer."""
         exchange = self._exchange
-        if exchange.streamed and exchange.outcome == "cut":
-            text = f"agent {exchange.agent_id!r} has spent its budget: the answer was cut"
-            held += self._event(Refusal("budget_exceeded", text))
+        error = ending.error
+        if exchange.streamed and exchange.outcome == "cut" and isinstance(error, Cut):
+            held += self._event(error.reason, error.message)
         elif exchange.streamed and exchange.outcome == "truncated":
-            error = ending.error or WireError("the stream ended without its terminal event")
-            held += self._event(refusal_of(error, self._provider))
+            refusal = refusal_of(error or WireError("the stream ended without its terminal event"), self._provider)
+            held += self._event(refusal.reason, refusal.message)
         self._request.break_off(held)
 
-    def _event(self, refusal: Refusal) -> bytes:
-        return dialect(self._exchange).error_event(refusal.reason, refusal.message, self._exchange.id)
+    def _event(self, reason: str, message: str) -> bytes:
+        return dialect(self._exchange).error_event(reason, message, self._exchange.id)
 
     # the ends that are no answer of a provider
 

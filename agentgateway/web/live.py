@@ -4,19 +4,31 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from agentgateway.config.schema import Config
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.moment import Moment
 from agentgateway.interfaces import IStore
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.web.upstream import Upstreams
+
+
+class Stream(Protocol):
+    """A streamed answer on its way to a caller."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """The call."""
+
+    def end(self) -> bool:
+        """Cut it: an operator says so. False where it has ended by itself."""
 
 
 @attrs.define(eq=False)
@@ -38,6 +50,10 @@ class Live:
     reload: Callable[[], Mapping[str, Any]]
     """Re-read the configuration: gives what changed, or raises ConfigError and changes nothing."""
     draining: bool = False
+    listeners: list[Callable[[AuditRecord], object]] = attrs.Factory(list)
+    """Told each new audit record, in the middle of its call: they must be quick, and not raise."""
+    streams: dict[str, Stream] = attrs.Factory(dict)
+    """The open ones, by the call's id, oldest first."""
     _prefix: str = attrs.Factory(lambda: "agw_" + secrets.token_hex(5))
     _numbers: "count[int]" = attrs.Factory(lambda: count(1))
 

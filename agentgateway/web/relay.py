@@ -19,8 +19,16 @@ from zope.interface import implementer
 from agentgateway.pipeline.meter import Meter
 
 
+@attrs.frozen
 class Cut(Exception):
-    """The call has reached a cap: it was ended on this side."""
+    """The call was ended on this side: `reason` goes into its record, `message` to the caller."""
+
+    reason: str
+    message: str
+
+
+SPENT = Cut("budget_exceeded", "this agent has spent its budget: the answer was cut")
+ENDED = Cut("ended_by_operator", "an operator has ended this answer")
 
 
 @attrs.frozen(slots=True)
@@ -84,14 +92,21 @@ class Relay:
             self._held = [data]
         elif self._spent is not None and not self.settled.called and self._spent():
             self._held = [data]
-            self._cut()
+            self._cut(SPENT)
         elif data:
             self._request.write(data)
 
-    def _cut(self) -> None:
-        """Close the upstream at once; what came last still goes to the caller, who has paid for it."""
+    def cut(self, why: Cut) -> bool:
+        """Close the upstream at once; what came last still goes to the caller, who has paid for it. False: too late."""
+        if self.settled.called or self._ending is not None:
+            return False
+        self._held = self._held or []
+        self._cut(why)
+        return True
+
+    def _cut(self, why: Cut) -> None:
         self.abort()
-        self._ending = Ending(True, Cut())
+        self._ending = Ending(True, why)
         self.settled.callback(self._ending)
 
     def connectionLost(self, reason: Failure) -> None:
