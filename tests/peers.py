@@ -9,7 +9,9 @@ import httptools
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
+from zope.interface import implementer
 
 reactor: Any = _reactor
 Field = tuple[bytes, bytes]
@@ -81,6 +83,7 @@ class Visit(Protocol):
             reactor.callLater(0, self.say, *parts[1:])
 
 
+@implementer(IProtocolNegotiationFactory)
 class Origin(Factory):
     """A provider: `script(visit, request)` answers each whole request, `on_head(visit)` hears of its head before."""
 
@@ -103,6 +106,10 @@ class Origin(Factory):
     def buildProtocol(self, addr: Any) -> Visit:
         """One more."""
         return Visit(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Over TLS a client that offers protocols is told which."""
+        return [b"http/1.1"]
 
 
 def fixed(answer: bytes) -> Callable[[Visit, Received], None]:
