@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.standing import Pause, Standing
 from agentgateway.interfaces import StoreError
 from tests.stores.doubles import START, HeldLane, Ops, States, balances, new_ledger, snapshot_of
@@ -22,13 +21,14 @@ class Tee:
     def __init__(self):
         self.model = new_ledger()
         self.standings = {}
-        self.before = ({}, {})
+        self.before = None
+        """What was before the last event; None: a recovery, which is done again if it is torn."""
         self.store = None
 
     def append(self, *changes):
         """One event."""
         if changes:
-            self.before = (self.recovered(), dict(self.standings))
+            self.before = (self.model.snapshot(), dict(self.standings))
         for change in changes:
             if isinstance(change, Standing):
                 self.standings[change.agent] = change
@@ -36,25 +36,24 @@ class Tee:
                 self.model.replay(change)
         self.store.append(*changes)
 
-    def recovered(self):
-        """The balances after a crash now: calls in flight settled at what they hold."""
-        again = Ledger(self.model.calendar)
-        again.restore(self.model.snapshot(), self.now)
-        again.recover(self.now)
-        return balances(again)
+
+def recovered(snapshot, now):
+    """The balances after a crash: calls in flight settled at what they hold."""
+    ledger = new_ledger()
+    ledger.restore(snapshot, now)
+    ledger.recover(now)
+    return balances(ledger)
 
 
 class CrashMachine(RuleBasedStateMachine):
     """A gateway's money and standings, with checkpoints that take their time, fail, and are interrupted."""
-
-    case = None
 
     def __init__(self):
         super().__init__()
         self.cleanups = []
         self.states = States(self)
         self.tee = Tee()
-        self.tee.now = self.now = START
+        self.now = START
         self.torn = False
         self.segments = {}
         self.begin()
@@ -73,12 +72,12 @@ class CrashMachine(RuleBasedStateMachine):
         """A process starts on the files there are."""
         self.writer = HeldLane()
         self.tee.store = self.store = self.states.store(lambda name: self.writer)
-        recovered = self.store.open()
+        found = self.store.open()
         self.ledger = new_ledger()
         number = getattr(self, "ops", None) and self.ops.number
         self.ops = Ops(self.ledger, self.tee.append)
         self.ops.number = number or 0
-        return recovered
+        return found
 
     @rule(agent=agents, what=whats, value=st.integers(0, 10**12), extra=st.integers(0, 50))
     def operate(self, agent, what, value, extra):
@@ -94,12 +93,13 @@ class CrashMachine(RuleBasedStateMachine):
     def time_passes(self, seconds):
         """Minutes, hours, days."""
         self.now += seconds
-        self.tee.now = self.now
 
     @rule()
     def checkpoint(self):
         """The timer fires."""
-        self.segments |= {os.path.basename(path): open(path, "rb").read() for path in self.states.segments}
+        for path in self.states.segments:
+            with open(path, "rb") as file:
+                self.segments[os.path.basename(path)] = file.read()
         self.store.checkpoint(snapshot_of(self.ledger))
 
     @precondition(lambda self: self.writer.held)
@@ -116,16 +116,18 @@ class CrashMachine(RuleBasedStateMachine):
         old.held.clear()
         if undeleted:
             self.undelete()
-        expected = (self.tee.recovered(), dict(self.tee.standings))
-        if torn and self.tear(torn):
-            expected = self.tee.before
-        recovered = self.begin()
-        lost = recovered.into(self.ledger, self.store.append, self.now)
-        standings = {standing.agent: standing for standing in recovered.standings}
-        assert (balances(self.ledger), standings) == expected
+        snapshot, expected = self.tee.model.snapshot(), dict(self.tee.standings)
+        if torn and self.tee.before and self.tear(torn):
+            snapshot, expected = self.tee.before
+        found = self.begin()
+        lost = found.into(self.ledger, self.store.append, self.now)
+        standings = {standing.agent: standing for standing in found.standings}
+        assert balances(self.ledger) == recovered(snapshot, self.now)
+        assert standings == expected
         assert len({call.id for call in lost}) == len(lost)
         self.tee.model, self.tee.standings = new_ledger(), standings
         self.tee.model.restore(self.ledger.snapshot(), self.now)
+        self.tee.before = None
 
     def undelete(self):
         """Put back a segment that a finished checkpoint deleted."""
