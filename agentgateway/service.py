@@ -9,9 +9,11 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from agentgateway.admin import admin_token
 from agentgateway.config.changes import changes
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config, Gateway, Provider
@@ -26,13 +28,16 @@ from agentgateway.domain.standing import Standing
 from agentgateway.domain.windows import Calendar
 from agentgateway.interfaces import Snapshot
 from agentgateway.ops.alerts import Alerts
+from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.stores.audit import AuditLog
 from agentgateway.stores.make import make_store
 from agentgateway.web.live import Live
-from agentgateway.web.management import management
+from agentgateway.web.management.controls import Controls
+from agentgateway.web.management.feed import Feed
+from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.agent import Agent
@@ -69,11 +74,14 @@ class GatewayService(MultiService):
         fleet.restore(recovered.standings, now)
         self.upstreams = Upstreams(self._make_agent)
         self.live = self._build_live(config, fleet, now)
-        site = GatewaySite(self.live, self, management(self.live))
-        self.server = Server(reactor, site, _server_limits(config.gateway))
+        self.token = admin_token(config.gateway)
+        self.controls = Controls(self.live, self.append, self.alerts.add)
+        self.feed = Feed(reactor, self.live.listeners)
+        self.metrics = self._build_metrics()
+        self.server = Server(reactor, self._site(), _server_limits(config.gateway))
         for endpoint in config.gateway.listen:
             listen(endpoint, self.server, reactor=reactor).setServiceParent(self)
-        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self._checkpoint):
+        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self._checkpoint, self.metrics.tick):
             timer = TimerService(1.0, guarded(work))
             timer.clock = reactor
             timer.setServiceParent(self)
@@ -99,6 +107,33 @@ class GatewayService(MultiService):
             self.alerts.recent,
             self.reload,
         )
+
+    def _site(self) -> GatewaySite:
+        """What the gateway's port answers."""
+        live, metrics = self.live, self.metrics.render
+        api = management(live, self.token, self.alerts.add, self.controls, self.feed, metrics, self._rest)
+        return GatewaySite(live, self, api)
+
+    def _build_metrics(self) -> Metrics:
+        live = self.live
+        metrics = Metrics(
+            Sources(
+                live.fleet,
+                self._moment,
+                live.started,
+                lambda: len(live.streams),
+                self.upstreams.counts,
+                lambda: self.log.missed,
+                self._rest,
+            )
+        )
+        metrics.counts.reserve(live.config.agents)
+        live.listeners.append(metrics.counts.add)
+        return metrics
+
+    def _rest(self) -> "Deferred[None]":
+        """Let others have their turn."""
+        return deferLater(self._reactor, 0)
 
     # what the parts ask of each other
 
@@ -158,6 +193,7 @@ class GatewayService(MultiService):
         self.live.config = new
         self.live.onion, self.live.reckoner = self._rules(new, self.live.fleet)
         self.server.limits = _server_limits(new.gateway)
+        self.metrics.counts.reserve(new.agents)
         return changes(old, new)
 
     def stopService(self) -> "Deferred[None]":

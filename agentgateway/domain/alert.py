@@ -4,7 +4,7 @@ from typing import Literal
 
 import attrs
 
-Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause", "resume"]
+Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause", "resume", "access", "reload"]
 
 
 @attrs.frozen

@@ -92,6 +92,10 @@ class Upstreams:
         """Every agent that may still have connections, also those of providers that are gone."""
         return [upstream.agent for upstream in [*self._upstreams.values(), *self._retired]]
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """(open, idle) connections by provider."""
+        return {name: _counts(upstream.agent) for name, upstream in self._upstreams.items()}
+
     def sweep(self) -> None:
         """Once a second: time-outs, idle connections, and agents that nobody uses any more."""
         for agent in self.agents():

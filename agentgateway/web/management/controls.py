@@ -1,0 +1,133 @@
+"""What an operator changes, whoever asks for it: done at once, written into the audit log, and told as an alert.
+
+The record of a change has the shape of all others: the agent it is about, the request's method and path, `reason` says
+who it was and what was before and after, and there is no provider, no model and no cost.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from agentgateway.config.tree import printable
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.audit import AuditRecord, iso
+from agentgateway.domain.fleet import AgentState
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.money import dollars
+from agentgateway.domain.standing import Caps
+from agentgateway.errors import ConfigError
+from agentgateway.web.live import Live
+from agentgateway.web.management.problems import Problem
+
+CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
+
+
+@attrs.frozen
+class Order:
+    """A change as it was asked for: by whom ("admin at 10.0.0.7"), with which method and path."""
+
+    by: str
+    method: str
+    path: str
+
+
+class Controls:
+    """Pause, resume, budgets and reload; `note` writes an audit record down, `alert` tells what an operator should know."""
+
+    def __init__(self, live: Live, note: Callable[[AuditRecord], None], alert: Callable[[Alert], None]) -> None:
+        self._live = live
+        self._note = note
+        self._alert = alert
+
+    def pause(self, order: Order, agent: AgentState, reason: str) -> None:
+        """Refuse the agent's calls from now on; those in flight finish."""
+        now, before = self._live.moment(), _standing(agent)
+        self._live.fleet.pause(agent, "operator", reason, now)
+        self._record(order, now, agent.id, f"{before} -> {_standing(agent)}")
+
+    def resume(self, order: Order, agent: AgentState, reason: str) -> None:
+        """Let the agent call again. Raises Problem (422) where a spent budget is in the way: that has to be raised."""
+        fleet, now, before = self._live.fleet, self._live.moment(), _standing(agent)
+        if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
+            why = f"{agent.pause.reason}: raise it (PUT /api/budget/{agent.id}), or wait until its window ends"
+            raise Problem(422, "budget_exceeded", why)
+        fleet.resume(agent, reason, now)
+        fleet.watch_budget(agent, now)  # a budget spent while an operator's pause stood in front of it
+        self._record(order, now, agent.id, f"{before} -> {_standing(agent)}: {reason}")
+
+    def set_caps(self, order: Order, agent: AgentState, given: Mapping[str, int | None]) -> None:
+        """Other caps (nano-dollars, None for none) in place of those named in `given`, for calls in flight too."""
+        now, before = self._live.moment(), {name: getattr(agent.budget, name) for name in CAPS}
+        self._live.fleet.set_caps(agent, Caps(**{**before, **given}), now)
+        told = ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
+        self._record(order, now, agent.id, told)
+        self._alert(Alert(now.wall, "budget", f"{agent.id}: {told}, by {order.by}", agent.id))
+
+    def reload(self, order: Order) -> Mapping[str, Any]:
+        """Re-read the configuration file; what changed. Raises Problem (422) with every mistake, and changes nothing."""
+        now = self._live.moment()
+        try:
+            changed = self._live.reload()
+        except ConfigError as error:
+            text = (
+                f"{order.by} asked for a reload: nothing changed, the configuration has {len(error.mistakes)} mistakes"
+            )
+            self._alert(Alert(now.wall, "reload", text))
+            mistakes = [attrs.asdict(mistake) | {"message": str(mistake)} for mistake in error.mistakes]
+            raise Problem(422, "invalid_config", str(error), {"mistakes": mistakes})
+        told = _told(changed)
+        self._record(order, now, None, told)
+        self._alert(Alert(now.wall, "reload", f"configuration reloaded by {order.by}: {told}"))
+        return changed
+
+    def _record(self, order: Order, now: Moment, agent: str | None, what: str) -> None:
+        record = AuditRecord(
+            id=self._live.next_id(),
+            ts=iso(now.wall),
+            agent=agent,
+            provider=None,
+            model=None,
+            requested_model=None,
+            method=order.method,
+            path=order.path,
+            status=200,
+            outcome="ok",
+            reason=printable(f"{order.by}: {what}", 1000),
+            stream=False,
+            input_tokens=0,
+            output_tokens=0,
+            cache_read_tokens=0,
+            cache_write_tokens=0,
+            reasoning_tokens=0,
+            usage="none",
+            cost_usd=0.0,
+            latency_ms=round((self._live.moment().monotonic - now.monotonic) * 1000, 3),
+            ttfb_ms=None,
+            session=None,
+            tags=(),
+            prices=None,
+        )
+        self._note(record)
+
+
+def _standing(agent: AgentState) -> str:
+    pause = agent.pause
+    return "active" if pause is None else f"paused by {pause.by} ({pause.reason})"
+
+
+def _money(nano: int | None) -> str:
+    return "none" if nano is None else f"${dollars(nano)}"
+
+
+def _told(changed: Mapping[str, Any]) -> str:
+    """What a reload changed, in a line."""
+    parts = [
+        f"{table} {how} {', '.join(names)}"
+        for table, diff in changed.items()
+        if isinstance(diff, Mapping)
+        for how, names in diff.items()
+        if names
+    ]
+    parts += [f"{key} {', '.join(names)}" for key, names in changed.items() if isinstance(names, list) and names]
+    return "; ".join(parts) or "nothing changed"

@@ -1,0 +1,76 @@
+"""Pages of the audit log: out of memory while it reaches far enough, else joined with what the store's index has."""
+
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from agentgateway.domain.audit import AuditRecord, encode, iso
+from agentgateway.domain.logquery import LogQuery
+from agentgateway.interfaces import StoreError
+from agentgateway.web.live import Live
+from agentgateway.web.management.problems import Problem
+
+SLICE: Final = 2_000
+"""Records looked at before others have their turn: a few milliseconds."""
+
+Rest = Callable[[], Awaitable[None]]
+"""Lets the reactor do other things."""
+
+
+async def records(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
+    """The records asked for as JSON, oldest first. Raises Problem (503) where the store cannot tell."""
+    recent = await _recent(live, query, rest)
+    if len(recent) >= query.count:
+        return [encode(record) for record in recent]
+    try:
+        stored = await live.store.logs(query)
+    except StoreError as error:
+        raise Problem(503, "unavailable", str(error), fields=((b"Retry-After", b"1"),))
+    return _joined(stored, recent, query.count)
+
+
+async def _recent(live: Live, query: LogQuery, rest: Rest) -> list[AuditRecord]:
+    """Those of the memory's tail, by time, as many as are asked for."""
+    wanted = matcher(query)
+    tail, found = list(live.tail)[::-1], list[AuditRecord]()
+    for start in range(0, len(tail), SLICE):
+        if start:
+            await rest()
+        found += islice(filter(wanted, tail[start : start + SLICE]), query.count - len(found))
+        if len(found) >= query.count:
+            break
+    return sorted(found, key=lambda record: record.ts)
+
+
+def matcher(query: LogQuery) -> Callable[[AuditRecord], bool]:
+    """`query.matches`, for many records: times are compared as the text they are written in."""
+    since = "" if query.since is None else iso(query.since)
+    until = "~" if query.until is None else iso(query.until)
+    agent = query.agent
+
+    def wanted(record: AuditRecord) -> bool:
+        mine = agent is None or agent == record.agent
+        return mine and query.wants(record.status, record.outcome) and since <= record.ts < until
+
+    return wanted
+
+
+class Key(msgspec.Struct):
+    """What of a stored record is needed to put it in its place."""
+
+    id: str
+    ts: str
+
+
+_key = msgspec.json.Decoder(Key).decode
+
+
+def _joined(stored: list[bytes], recent: list[AuditRecord], count: int) -> list[bytes]:
+    """Both in order of time, each record once: what is in memory may not be in the store yet, or already."""
+    known = {record.id for record in recent}
+    both = [(record.ts, encode(record)) for record in recent]
+    both += [(key.ts, line) for key, line in zip(map(_key, stored), stored, strict=True) if key.id not in known]
+    both.sort(key=lambda pair: pair[0])
+    return [line for _, line in both[max(0, len(both) - count) :]]

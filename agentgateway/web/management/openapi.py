@@ -1,0 +1,3 @@
+"""The description of the management API."""
+
+DOCUMENT: dict[str, object] = {}
