@@ -198,6 +198,7 @@ class GatewayService(MultiService):
 
     def stopService(self) -> "Deferred[None]":
         """Stop listening, then close what is open, the store last."""
+        self.feed.close()
         stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
         stopped.addCallback(self._close)
         return stopped

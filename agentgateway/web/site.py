@@ -1,8 +1,8 @@
 """The gateway's port: who answers what, and the answers to what is no request."""
 
 import re
-from typing import Any
 
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -13,8 +13,9 @@ from agentgateway.pipeline.record import Journal
 from agentgateway.providers.known import dialect_of
 from agentgateway.web.answers import refusal_answer
 from agentgateway.web.live import Live
+from agentgateway.web.management.problems import Problem, too_large
 from agentgateway.web.proxy import ProxyResource
-from agentgateway.wire.errors import BadFraming, WireError
+from agentgateway.wire.errors import BadFraming, BodyTooLarge, CallerGone, WireError
 from agentgateway.wire.headers import Field, RawHeaders
 from agentgateway.wire.request import Request
 
@@ -51,23 +52,14 @@ class GatewaySite:
             self._proxy.render(request)
 
     def _manage(self, request: Request) -> None:
-        def ready(_: None) -> None:
+        """A request to the management API, once its body is here; that is not waited for where it is too long."""
+        body = request.body
+        if (request.length or 0) > MAX_MANAGEMENT_BODY or body.received > MAX_MANAGEMENT_BODY:
+            _tell(request, too_large(MAX_MANAGEMENT_BODY))
+        elif body.complete:
             request.process_by(self._tree)
-
-        def failed(failure: Any) -> None:
-            failure.trap(WireError)
-            request.setResponseCode(413)
-            request.responseHeaders = RawHeaders([(b"Content-Length", b"0")])
-            request.finish()
-
-        if request.body.whole and request.body.received <= MAX_MANAGEMENT_BODY:
-            ready(None)
-        elif (request.length or 0) > MAX_MANAGEMENT_BODY or request.body.received > MAX_MANAGEMENT_BODY:
-            request.setResponseCode(413)
-            request.responseHeaders = RawHeaders([(b"Content-Length", b"0")])
-            request.finish()
         else:
-            request.body.arrived().addCallbacks(ready, failed)
+            body.arrived().addCallbacks(lambda _: self._manage(request), _body_failed, errbackArgs=(request,))
 
     # what is no request
 
@@ -85,3 +77,21 @@ class GatewaySite:
         exchange.refuse(refusal)
         self._journal.append(record_of(exchange, now))
         return refusal_answer(refusal, dialect_of(exchange.path or exchange.uri, ""), exchange.id)
+
+
+def _body_failed(failure: Failure, request: Request) -> None:
+    """The body did not come, or not within the limits."""
+    failure.trap(WireError)
+    if failure.check(BodyTooLarge):
+        _tell(request, too_large(MAX_MANAGEMENT_BODY))
+    elif not failure.check(CallerGone):
+        _tell(request, Problem(400, "bad_request", "the request's body did not arrive as it should"))
+
+
+def _tell(request: Request, problem: Problem) -> None:
+    body = problem.body
+    request.setResponseCode(problem.status)
+    request.responseHeaders = RawHeaders(
+        [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
+    )
+    request.finish(body)

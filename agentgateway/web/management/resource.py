@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from agentgateway.admin import AdminToken
+from agentgateway.admin import AdminToken, Headers
 from agentgateway.config.tree import printable
 from agentgateway.domain.alert import Alert
 from agentgateway.web.live import Live
@@ -116,8 +116,8 @@ class Management(Resource):
         peer, now = peer_of(request), self._live.moment()
         if route.is_open:
             return Caller("local", peer or ""), endpoint
-        headers, open_reads = request.requestHeaders.getRawHeaders, self._live.config.gateway.loopback_reads
-        return self._guard.admit(peer, headers, method != b"GET", open_reads, now), endpoint
+        open_reads = self._live.config.gateway.loopback_reads
+        return self._guard.admit(peer, _values(request), method != b"GET", open_reads, now), endpoint
 
     def _bug(self, failure: Failure, request: Any) -> None:
         """A mistake of ours is an answer all the same; the caller's leaving is none."""
@@ -126,6 +126,12 @@ class Management(Resource):
         self._log.failure("a management request failed", failure)
         if not request.startedWriting:
             send(request, Answer(Problem(500, "internal", "the gateway made a mistake: see its log").body, status=500))
+
+
+def _values(request: Any) -> Headers:
+    """The request's header fields by name: values stay bytes, which text names would not give."""
+    fields = request.requestHeaders
+    return lambda name: fields.getRawHeaders(name.encode("ascii"))
 
 
 def send(request: Any, answer: Answer) -> None:
