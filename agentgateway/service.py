@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.internet import TimerService
@@ -16,10 +16,11 @@ from twisted.python.failure import Failure
 from agentgateway.admin import admin_token
 from agentgateway.config.changes import changes
 from agentgateway.config.load import load
-from agentgateway.config.schema import Config, Gateway, Provider
+from agentgateway.config.schema import Config, Dashboard, Gateway, Provider
 from agentgateway.domain.alert import Alert, Kind
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
@@ -85,6 +86,8 @@ class GatewayService(MultiService):
             timer = TimerService(1.0, guarded(work))
             timer.clock = reactor
             timer.setServiceParent(self)
+        if config.dashboard is not None:
+            self._build_dashboard(config.dashboard, recovered.history)
 
     def _rules(self, config: Config, fleet: Fleet) -> tuple[Onion, Reckoner]:
         """What calls are governed by under `config`."""
@@ -113,6 +116,14 @@ class GatewayService(MultiService):
         live, metrics = self.live, self.metrics.render
         api = management(live, self.token, self.alerts.add, self.controls, self.feed, metrics, self._rest)
         return GatewaySite(live, self, api)
+
+    def _build_dashboard(self, dashboard: Dashboard, history: Sequence[Point]) -> None:
+        from agentgateway.ops.dashboard.service import DashboardService  # WebSockets cost a third of a second to load
+
+        self.dashboard = DashboardService(
+            self.live, dashboard, self.token, self._reactor, self.append, self.store.history, history
+        )
+        self.dashboard.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _build_metrics(self) -> Metrics:
         live = self.live

@@ -148,8 +148,6 @@ class Series:
     """Milliseconds of the latest calls, whenever they were."""
     firsts: "array[float]" = attrs.Factory(lambda: array("f"))
     seen: int = 0
-    tokens: int = 0
-    """Input and output, since the start."""
     _spark: tuple[int, list[int]] = (0, [])
 
     def add(self, record: AuditRecord, error: bool, now: float) -> None:
@@ -162,7 +160,11 @@ class Series:
         if record.ttfb_ms is not None:
             _sample(self.firsts, self.seen, record.ttfb_ms)
         self.seen += 1
-        self.tokens += record.input_tokens + record.output_tokens
+
+    def hour(self, now: float) -> tuple[int, int]:
+        """Calls, and errors among them, of the last sixty minutes."""
+        columns = self.minutes.columns(now)
+        return sum(columns["calls"]), sum(columns["errors"])
 
     def spark(self, now: float) -> list[int]:
         """Calls in each of the latest minutes, this one last."""

@@ -1,0 +1,70 @@
+"""Who may see the dashboard, and who may act through it.
+
+Seeing is for callers on the machine itself and for those with the admin token; acting is for those with the token. A
+browser proves that it has been given the token with a cookie; a program shows it on each request. The cookie goes along
+on requests that other pages of the same host make, too, whatever their port: `Origin` tells them apart.
+"""
+
+import hmac
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from agentgateway.admin import AdminToken, on_this_machine
+from agentgateway.ops.dashboard.shared import Shared
+
+COOKIE: Final = b"agentgateway_dashboard"
+KEPT: Final = 30 * 86_400
+"""Seconds a browser stays logged in."""
+
+
+class Access:
+    """Looks at requests; holds nothing of theirs."""
+
+    def __init__(self, live: Shared, token: AdminToken) -> None:
+        self._live = live
+        self._token = token
+
+    def may_view(self, request: Any) -> bool:
+        """Whether the fleet may be shown to this caller."""
+        if self.may_act(request):
+            return True
+        headers = request.requestHeaders.getRawHeaders
+        peer = getattr(request.getClientAddress(), "host", None)
+        return self._live.config.gateway.loopback_reads and on_this_machine(peer, headers)
+
+    def may_act(self, request: Any) -> bool:
+        """Whether this caller has shown the admin token."""
+        if self._token.authorises(request.requestHeaders.getRawHeaders):
+            return True
+        cookie = request.getCookie(COOKIE) or b""
+        return hmac.compare_digest(cookie, self._token.pass_key.encode())
+
+    def log_in(self, request: Any, token: str) -> bool:
+        """Give the caller's browser the cookie, where `token` is right."""
+        if not self._token.matches(token.encode()):
+            return False
+        self._set(request, self._token.pass_key.encode(), KEPT)
+        return True
+
+    def log_out(self, request: Any) -> None:
+        """Take the cookie back."""
+        self._set(request, b"", 0)
+
+    def _set(self, request: Any, value: bytes, age: int) -> None:
+        cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict" % (COOKIE, value, age)
+        request.responseHeaders.setRawHeaders(b"Set-Cookie", [cookie])
+
+
+def from_here(request: Any) -> bool:
+    """Whether a request comes from the dashboard's own page, or from no page at all: `Origin` is absent or is `Host`."""
+    headers = request.requestHeaders
+    hosts, origins = headers.getRawHeaders(b"host") or [], headers.getRawHeaders(b"origin") or []
+    if len(hosts) != 1 or len(origins) > 1:
+        return False
+    if not origins:
+        return (headers.getRawHeaders(b"sec-fetch-site") or [b"none"])[-1] in (b"none", b"same-origin")
+    try:
+        origin = urlsplit(origins[0].decode("ascii"))
+    except ValueError:
+        return False
+    return origin.scheme in ("http", "https") and origin.netloc.lower() == hosts[0].decode("latin-1").lower()

@@ -1,0 +1,150 @@
+"""What an operator can do from the page: each change is made at once, alerted, and written into the audit log."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import attrs
+import msgspec
+
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.audit import AuditRecord, iso
+from agentgateway.domain.fleet import AgentState
+from agentgateway.domain.money import dollars, to_nano
+from agentgateway.domain.standing import Caps
+from agentgateway.ops.dashboard.shared import Shared
+
+MAX_REASON: Final = 500
+"""Characters."""
+MAX_DOLLARS: Final = 10**9
+T = TypeVar("T", bound=msgspec.Struct)
+CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
+
+
+class Why(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of everything but a budget."""
+
+    reason: str = ""
+
+
+class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a budget: dollars, null for no cap; what is left out stays."""
+
+    max_cost_per_hour: float | str | msgspec.UnsetType | None = msgspec.UNSET
+    max_cost_per_day: float | str | msgspec.UnsetType | None = msgspec.UNSET
+    max_cost_total: float | str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+@attrs.frozen
+class CannotDo(Exception):
+    """`status` as HTTP has it; `message` says why, for people."""
+
+    status: int
+    message: str
+
+
+@attrs.frozen
+class Actions:
+    """`note` writes an audit record down. All of these raise CannotDo; then nothing has changed."""
+
+    _live: Shared
+    _note: Callable[[AuditRecord], None]
+
+    def on_agent(self, agent: AgentState, verb: str, body: bytes, by: str) -> None:
+        """`verb` is pause, resume, budget or breaker."""
+        if verb == "budget":
+            told = self._budget(agent, _parse(body, NewCaps))
+        else:
+            why = _parse(body, Why).reason.strip()
+            if len(why) > MAX_REASON:
+                raise CannotDo(422, f"a reason has at most {MAX_REASON} characters")
+            act = {"pause": self._pause, "resume": self._resume, "breaker": self._mend}[verb]
+            told = act(agent, why or f"by {by}")
+        self._record(agent.id, f"/act/agents/{agent.id}/{verb}", f"{by}: {told}")
+
+    def end(self, call_id: str, by: str) -> None:
+        """Cut the stream of the call `call_id`."""
+        stream = self._live.streams.get(call_id)
+        if stream is None or not stream.end():
+            raise CannotDo(404, "this stream has ended already")
+        self._record(stream.exchange.agent_id, f"/act/streams/{call_id}/end", f"{by}: ended the stream {call_id}")
+
+    def _pause(self, agent: AgentState, why: str) -> str:
+        self._live.fleet.pause(agent, "operator", why, self._live.moment())
+        return f"paused: {why}"
+
+    def _resume(self, agent: AgentState, why: str) -> str:
+        now = self._live.moment()
+        if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
+            raise CannotDo(422, f"{agent.pause.reason}: raise it, or wait until its window ends")
+        self._live.fleet.resume(agent, why, now)
+        self._live.fleet.watch_budget(agent, now)
+        return f"resumed: {why}"
+
+    def _mend(self, agent: AgentState, why: str) -> str:
+        for breaker in agent.breakers.values():
+            breaker.reset()
+        self._alert("breaker", f"the circuits of {agent.id} were closed: {why}", agent.id)
+        return f"circuits closed: {why}"
+
+    def _budget(self, agent: AgentState, asked: NewCaps) -> str:
+        before = {name: getattr(agent.budget, name) for name in CAPS}
+        given = {name: _nano(amount) for name in CAPS if (amount := getattr(asked, name)) is not msgspec.UNSET}
+        if not given:
+            raise CannotDo(422, "no cap was given")
+        self._live.fleet.set_caps(agent, Caps(**{**before, **given}), self._live.moment())
+        told = ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
+        self._alert("budget", f"{agent.id}: {told}", agent.id)
+        return told
+
+    def _alert(self, kind: Any, text: str, agent: str) -> None:
+        self._live.fleet.alert(Alert(self._live.moment().wall, kind, text, agent))
+
+    def _record(self, agent: str | None, path: str, what: str) -> None:
+        record = AuditRecord(
+            id=self._live.next_id(),
+            ts=iso(self._live.moment().wall),
+            agent=agent,
+            **dict.fromkeys(("provider", "model", "requested_model", "ttfb_ms", "session", "prices")),
+            method="POST",
+            path=path,
+            status=200,
+            outcome="ok",
+            reason=what,
+            stream=False,
+            input_tokens=0,
+            output_tokens=0,
+            cache_read_tokens=0,
+            cache_write_tokens=0,
+            reasoning_tokens=0,
+            usage="none",
+            cost_usd=0.0,
+            latency_ms=0.0,
+            tags=(),
+        )
+        self._note(record)
+
+
+def _parse(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body or b"{}", type=shape)
+    except msgspec.ValidationError as error:
+        raise CannotDo(422, str(error))
+    except (ValueError, RecursionError) as error:
+        raise CannotDo(400, f"this is no JSON: {error}")
+
+
+def _nano(amount: float | str | None) -> int | None:
+    """Raises CannotDo for what is no amount of money."""
+    if amount is None:
+        return None
+    try:
+        nano = to_nano(amount)
+    except ValueError as error:
+        raise CannotDo(422, str(error))
+    if not 0 <= nano < to_nano(MAX_DOLLARS):
+        raise CannotDo(422, f"a cap is from 0 to {MAX_DOLLARS} dollars")
+    return nano
+
+
+def _money(nano: int | None) -> str:
+    return "none" if nano is None else f"${dollars(nano)}"

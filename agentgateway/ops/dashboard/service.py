@@ -1,0 +1,111 @@
+"""The dashboard as a service: listens, and makes a pass over the fleet each second and whenever somebody has come."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from autobahn.twisted.resource import WebSocketResource
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService
+from twisted.application.strports import service as listen
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Cooperator
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from agentgateway.admin import AdminToken
+from agentgateway.config.schema import Dashboard
+from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.history import History, Point
+from agentgateway.ops.dashboard.access import Access
+from agentgateway.ops.dashboard.actions import Actions
+from agentgateway.ops.dashboard.feed import Feed
+from agentgateway.ops.dashboard.resources import Gate, Pages, tree
+from agentgateway.ops.dashboard.shared import Shared
+from agentgateway.ops.dashboard.site import ShortSite, assets
+from agentgateway.ops.dashboard.viewer import ViewerFactory
+
+EVERY: Final = 1.0
+"""Seconds from pass to pass."""
+
+
+class DashboardService(MultiService):
+    """`site` is a Twisted factory that could listen anywhere; `feed` is what viewers are told.
+
+    `note` writes an audit record down; `keep` stores rows of the charts, of which `kept` are there from before.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        live: Shared,
+        dashboard: Dashboard,
+        token: AdminToken,
+        reactor: Any,
+        note: Callable[[AuditRecord], None],
+        keep: Callable[[Sequence[Point]], None],
+        kept: Iterable[Point] = (),
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._keep = keep
+        self.history = History()
+        self.history.restore(kept, live.moment().wall)
+        self.feed = Feed(live, self.history, keep)
+        live.listeners.append(self.feed.pending.append)
+        self._steps = Cooperator(lambda: lambda: True, lambda step: reactor.callLater(0, step))
+        self._running: Deferred[Any] | None = None
+        self._again = False
+        self._viewers = ViewerFactory(self.feed, self.pass_over, reactor)
+        access = Access(live, token)
+        pages = Pages(live, self.history, access, Actions(live, note))
+        root = tree(pages, Gate(access, WebSocketResource(self._viewers)), assets())
+        self.site = ShortSite(root, reactor.seconds, reactor=reactor)
+        listen(_endpoint(dashboard), self.site, reactor=reactor).setServiceParent(self)
+        for work in (self.pass_over, self.site.sweep):
+            timer = TimerService(EVERY, self._guarded(work))
+            timer.clock = reactor
+            timer.setServiceParent(self)
+
+    def pass_over(self) -> None:
+        """Look at the fleet and tell the viewers; where that is under way already, once more behind it."""
+        if self._running is not None:
+            self._again = True
+            return
+        self._running = self._steps.coiterate(self.feed.run())
+        self._running.addErrback(self._failed).addCallback(self._over)
+
+    def _over(self, _: Any) -> None:
+        self._running = None
+        waiting = self._again and any(not current for current in self.feed.viewers.values())
+        self._again = False
+        if waiting:
+            self.pass_over()
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("a pass of the dashboard failed; the next one will be tried", failure)
+
+    def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
+        """`work` without its exceptions, at which a TimerService would stop."""
+
+        def once() -> None:
+            try:
+                work()
+            except Exception:
+                self._log.failure("the dashboard's timer failed and goes on")
+
+        return once
+
+    def stopService(self) -> "Deferred[None]":
+        """Send the viewers away, and store what the charts have not stored yet."""
+        self._viewers.hang_up()
+        self._steps.stop()
+        while self.feed.pending:
+            self.feed.count(self.feed.pending.popleft())
+        self._keep(list(self.history.end()))
+        stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
+        return stopped
+
+
+def _endpoint(dashboard: Dashboard) -> str:
+    host = dashboard.host.replace("\\", "\\\\").replace(":", "\\:")
+    return f"tcp{'6' * (':' in dashboard.host)}:{dashboard.port}:interface={host}"
