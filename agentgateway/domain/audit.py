@@ -1,5 +1,6 @@
 """The audit record of one call: what it was, how it went, what it cost. No bodies, no keys."""
 
+import re
 import time
 
 import msgspec
@@ -39,8 +40,18 @@ class AuditRecord(msgspec.Struct, frozen=True):
     """"known", or "assumed" where the model has no price; None where nothing was priced."""
 
 
-encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""What JSON leaves as it is and a terminal, or a reader of lines, would not."""
 _stamp: tuple[int, str] = (0, "")
+
+
+def encode(record: AuditRecord) -> bytes:
+    """One line of JSON, its line end left out, without any control character in it."""
+    line = _encode(record)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
 def iso(wall: float) -> str:
