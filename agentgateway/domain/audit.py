@@ -31,7 +31,7 @@ class AuditRecord(msgspec.Struct, frozen=True):
     reasoning_tokens: int
     usage: str
     cost_usd: float
-    """Nano-dollars divided by 10^9: the nearest double, which prints as the exact decimal up to nine million dollars."""
+    """Nano-dollars divided by 10^9: the nearest double, which prints as the exact decimal up to eight million dollars."""
     latency_ms: float
     ttfb_ms: float | None
     session: str | None
