@@ -19,6 +19,7 @@ ASKED = b'"stream_options":{"include_usage":true},'
 CALLERS = 8
 DRIPPED = 4_500
 """Streams up to this many bytes are also delivered a byte at a time."""
+PATIENT = "circuit_breaker: {{error_threshold: 1000000}}"
 REASONS = {200: b"200 OK", 400: b"400 Bad Request", 404: b"404 Not Found", 429: b"429 Too Many Requests"}
 
 
@@ -28,7 +29,7 @@ def config() -> str:
         f'  {name}: {{{{api: {provider.api}, base_url: "{{provider}}{_base(provider.base_url)}"}}}}\n'
         for name, provider in PROVIDERS.items()
     )
-    agents = "".join(f"  {name}: {{{{provider: {name}}}}}\n" for name in PROVIDERS)
+    agents = "".join(f"  {name}: {{{{provider: {name}, {PATIENT}}}}}\n" for name in PROVIDERS)
     return f"""
 gateway: {{{{port: 0, host: 127.0.0.1, state_dir: {{state}}}}}}
 providers:
