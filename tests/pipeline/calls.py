@@ -10,6 +10,7 @@ from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.windows import Calendar
+from agentgateway.wire.headers import lowered
 
 NOW = Moment(1000.0, 1_790_000_000.0)
 CHAT = "/v1/chat/completions"
@@ -28,7 +29,7 @@ def fleet_of(config: Config) -> Fleet:
 
 def call(uri: str = CHAT, body: bytes | None = b"{}", *fields: Field, method: str = "POST", **more: Any) -> Exchange:
     """A call that has just arrived."""
-    return Exchange(f"agw_{next(_numbers)}", NOW, method, uri, fields, body, **more)
+    return Exchange(f"agw_{next(_numbers)}", NOW, method, uri, fields, lowered(fields), body, **more)
 
 
 def later(seconds: float) -> Moment:
