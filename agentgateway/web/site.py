@@ -56,7 +56,7 @@ class GatewaySite:
         body = request.body
         if (request.length or 0) > MAX_MANAGEMENT_BODY or body.received > MAX_MANAGEMENT_BODY:
             _tell(request, too_large(MAX_MANAGEMENT_BODY))
-        elif body.complete:
+        elif body.whole:
             request.process_by(self._tree)
         else:
             body.arrived().addCallbacks(lambda _: self._manage(request), _body_failed, errbackArgs=(request,))
