@@ -72,4 +72,11 @@ def version() -> str:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(), prog_name="agentgateway")
 def main() -> None:
-    """A gateway between AI agents and the providers they call: budgets, limits, policies, one audit log."""
+    """A gateway between AI agents and the providers they call: budgets, limits, policies, one audit log.
+
+    \b
+    To have the shell complete commands, options and agents:
+      bash: eval "$(_AGENTGATEWAY_COMPLETE=bash_source agentgateway)"      in ~/.bashrc
+      zsh:  eval "$(_AGENTGATEWAY_COMPLETE=zsh_source agentgateway)"       in ~/.zshrc
+      fish: _AGENTGATEWAY_COMPLETE=fish_source agentgateway | source       in ~/.config/fish/config.fish
+    """

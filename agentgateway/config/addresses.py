@@ -112,6 +112,11 @@ def _web(node: Node, expected: str, got: str, value: str | None = None) -> str:
     return value
 
 
+def arguments(value: str) -> tuple[str, dict[str, str]]:
+    """The kind of an endpoint string that has been found right, and its arguments by name."""
+    return _split(Scalar(0, None, "listen", value), value)
+
+
 def _split(node: Node, value: str) -> tuple[str, dict[str, str]]:
     """The kind of endpoint and its arguments by name, positional ones under the names they stand for."""
     parts = [part.replace("\0", ":") for part in value.replace("\\\\", "\1").replace("\\:", "\0").split(":")]

@@ -72,7 +72,8 @@ def _nano(name: str, amount: int | float | str | None) -> int | None:
     if amount is None:
         return None
     try:
-        nano = to_nano(amount)
+        # A float far below a nano-dollar has more digits than money: it is nothing.
+        nano = to_nano(round(amount, 9) if isinstance(amount, float) else amount)
     except ValueError:
         nano = -1
     if not 0 <= nano < MAX_DOLLARS * NANO:

@@ -51,7 +51,9 @@ _AGENT: Final[Json] = {
     "required": True,
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
 }
-_TIME: Final[Json] = {"type": "string", "format": "date-time"}
+_TIME: Final[Json] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 253_402_300_799}]
+}
 _LOGS: Final[list[Json]] = [
     _argument("agent", {"type": "string"}, "Only this agent's."),
     _argument("since", _TIME, "From this time on (ISO-8601, or seconds since the epoch)."),

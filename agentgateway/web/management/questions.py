@@ -73,16 +73,16 @@ def _time(name: str, value: str) -> float:
     try:
         seconds = float(value) if value[:1].isdigit() and value.replace(".", "", 1).isdigit() else _iso(value)
     except (ValueError, OverflowError):
-        seconds = -1.0
-    if not 0 <= seconds <= _LAST:
+        seconds = float("inf")
+    if seconds > _LAST:
         raise _wrong(name, "a time such as 2026-11-23T15:00:00Z, or seconds since the epoch", value)
-    return seconds
+    return max(0.0, seconds)
 
 
 def _iso(value: str) -> float:
     # A "+" that was not escaped in a URL arrives as a space.
     at = datetime.fromisoformat(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+    return min(_LAST, (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp())
 
 
 def _wrong(name: str, expected: str, got: str) -> Problem:
