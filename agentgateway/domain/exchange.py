@@ -1,6 +1,6 @@
 """One call, from its head to its audit record: each step reads what it needs and fills in what it learned."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -40,6 +40,8 @@ class Exchange:
     """As received: path and query."""
     fields: Sequence[Field]
     """The caller's header fields as received."""
+    head: Mapping[bytes, bytes] = {}
+    """The same by lower-case name; of a repeated one the last, and then it is shorter than `fields`."""
     body: bytes | None = None
     """The whole body, once it is there; None where it streams through or has not arrived."""
     body_pending: bool = False

@@ -54,6 +54,16 @@ class Rates:
     def _whole(self, name: str | None) -> int:
         return {"input": self.input, "output": self.output, "cache_read": self.cache_read}.get(name or "", 0)
 
+    def bound(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that a call of so many tokens can cost, whatever of its input is read from or written to a cache."""
+        rates = self
+        for threshold, tier in self.tiers:
+            if input_tokens > threshold:
+                rates = tier
+                break
+        dearest = max(rates.input, rates.cache_read, rates.cache_write, rates.cache_write_1h)
+        return -(-(input_tokens * dearest + output_tokens * rates.output + rates.request * _PER) // _PER)
+
     def cost(self, usage: Usage) -> int:
         """What `usage` costs in nano-dollars; zero for no tokens at all."""
         rates = self

@@ -1,5 +1,6 @@
 """Who is calling: by gateway key, by the header `x-agent-id`, or by the path prefix `/agents/<id>`, in that order."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from agentgateway.domain.exchange import Exchange
@@ -21,11 +22,14 @@ class Identify(Quiet):
         """Refuses unknown agents, missing and wrong keys, and ambiguous identities."""
         named = self._split_path(exchange)
         try:
-            claimed, keys = self._read_fields(exchange)
+            claimed = self._claimed(exchange)
         except ValueError as ambiguous:
             return Refusal("bad_request", str(ambiguous))
+        for name in _SESSION:
+            if name in exchange.head:
+                exchange.session = _text(exchange.head[name])
         if self._fleet.by_key:
-            for key in keys:
+            for key in self._keys(exchange):
                 owner = self._fleet.by_key.get(sha256(key).digest())
                 if owner is not None:
                     exchange.key_is_ours = True
@@ -74,32 +78,31 @@ class Identify(Quiet):
         return agent_id
 
     @staticmethod
-    def _read_fields(exchange: Exchange) -> tuple[str | None, list[bytes]]:
-        """(claimed id, credentials that might be gateway keys); raises ValueError where the identity is ambiguous."""
-        claimed: str | None = None
-        keys: list[bytes] = []
-        for name, value in exchange.fields:
-            size = len(name)
-            # The length tells nearly all fields apart before a letter is looked at.
-            if size == 10:
-                lower = name.lower()
-                if lower == b"x-agent-id":
-                    if claimed is not None:
-                        raise ValueError("two x-agent-id headers: send one")
-                    claimed = value.strip().decode("latin-1")
-                elif lower == b"connection" and b"x-agent-id" in value.lower():
-                    raise ValueError("x-agent-id is named by Connection: send it as an end-to-end header")
-                elif lower in _SESSION:
-                    exchange.session = _text(value)
-            elif size == 9 and name.lower() == b"x-api-key":
-                keys.append(value.strip())
-            elif size == 13 and name.lower() == b"authorization":
-                scheme, _, token = value.strip().partition(b" ")
-                if scheme.lower() == b"bearer":
-                    keys.append(token.strip())
-            elif size in (12, 24) and name.lower() in _SESSION:
-                exchange.session = _text(value)
-        return claimed, keys
+    def _claimed(exchange: Exchange) -> str | None:
+        """The id in the header; raises ValueError where it is ambiguous."""
+        head = exchange.head
+        if b"connection" in head and any(b"x-agent-id" in value.lower() for value in _all(exchange, b"connection")):
+            raise ValueError("x-agent-id is named by Connection: send it as an end-to-end header")
+        claimed = head.get(b"x-agent-id")
+        if claimed is None:
+            return None
+        if len(head) != len(exchange.fields) and len(_all(exchange, b"x-agent-id")) > 1:
+            raise ValueError("two x-agent-id headers: send one")
+        return claimed.strip().decode("latin-1")
+
+    @staticmethod
+    def _keys(exchange: Exchange) -> Iterator[bytes]:
+        """Credentials that might be gateway keys."""
+        yield from (value.strip() for value in _all(exchange, b"x-api-key"))
+        for value in _all(exchange, b"authorization"):
+            scheme, _, token = value.strip().partition(b" ")
+            if scheme.lower() == b"bearer":
+                yield token.strip()
+
+
+def _all(exchange: Exchange, wanted: bytes) -> list[bytes]:
+    """The values of a field, which may be repeated."""
+    return [value for name, value in exchange.fields if name.lower() == wanted]
 
 
 def _text(value: bytes) -> str:

@@ -15,7 +15,6 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
 from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
-from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.circuit import failed
 from agentgateway.pipeline.onion import Answer, Quiet
 
@@ -43,7 +42,7 @@ class Reserve(Quiet):
             return None
         asked = exchange.asked.max_output
         size = len(exchange.body or b"")
-        worst = worst_case(rates, size, UNSTATED_OUTPUT if asked is None else asked)
+        worst = rates.bound(size, UNSTATED_OUTPUT if asked is None else asked)
         exchange.amount = account.quote(now.wall, worst)
         cap = account.fits(now.wall, exchange.amount)
         if cap is None:
@@ -64,7 +63,7 @@ class Reserve(Quiet):
         if lowered is body:
             return self._refused(exchange.agent, cap, now)
         exchange.body = lowered
-        exchange.amount = worst_case(rates, size, limit)
+        exchange.amount = rates.bound(size, limit)
         return None
 
     def _refused(self, agent: AgentState, cap: Cap, now: Moment) -> Refusal:
@@ -112,26 +111,19 @@ class Reserve(Quiet):
 
 def dearest(exchange: Exchange) -> Rates | None:
     """The rates to reserve at: of all targets this call may fall back to, those of the dearest."""
+    if len(exchange.targets) == 1:
+        return exchange.targets[0].rates
     rates = [target.rates for target in exchange.targets if target.rates is not None]
     return max(rates, key=lambda rate: (rate.output, rate.input), default=None)
 
 
-def worst_case(rates: Rates, body_bytes: int, output: int) -> int:
-    """Nano-dollars a call can cost at most: a token is at least a byte, and may be read, or written to a cache."""
-    return max(
-        rates.cost(Usage(input=body_bytes, output=output)),
-        rates.cost(Usage(cache_write=body_bytes, output=output)),
-        rates.cost(Usage(cache_write_1h=body_bytes, output=output)),
-    )
-
-
 def affordable(rates: Rates, body_bytes: int, room: int) -> int:
-    """The most output tokens with which a call's worst case is no more than `room`; 0 where not even its input fits."""
+    """The most output tokens with which a call costs no more than `room` at worst; 0 where not even its input fits."""
     low, high = 0, UNSTATED_OUTPUT
     while low < high:
         middle = (low + high + 1) // 2
-        if worst_case(rates, body_bytes, middle) <= room:
+        if rates.bound(body_bytes, middle) <= room:
             low = middle
         else:
             high = middle - 1
-    return low if worst_case(rates, body_bytes, low) <= room else 0
+    return low if rates.bound(body_bytes, low) <= room else 0

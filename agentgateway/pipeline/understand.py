@@ -38,8 +38,5 @@ class Understand(Quiet):
 
 
 def _read_whole(exchange: Exchange) -> bool:
-    for name, value in exchange.fields:
-        if len(name) == 12 and name.lower() == b"content-type":
-            lower = value.lower()
-            return any(kind in lower for kind in _WHOLE)
-    return True
+    kind = exchange.head.get(b"content-type")
+    return kind is None or any(whole in kind.lower() for whole in _WHOLE)

@@ -13,12 +13,12 @@ from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.onion import Hold
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts
-from agentgateway.web.headers import answer_fields, first, learned
+from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming
 from agentgateway.web.live import Live
-from agentgateway.web.relay import ENDED, Cut, Ending, Relay
+from agentgateway.web.relay import ENDED, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
-from agentgateway.wire.headers import RawHeaders, pairs_of
+from agentgateway.wire.headers import RawHeaders, raw
 
 
 class Call:
@@ -35,12 +35,14 @@ class Call:
         self._relay: Relay | None = None
         self._meter: Meter | None = None
         self._draining = False
+        headers = raw(request.requestHeaders)
         self._exchange = Exchange(
             live.next_id(),
             live.moment(),
             request.method.decode("ascii"),
             request.uri.decode("latin-1"),
-            pairs_of(request.requestHeaders),
+            headers.pairs(),
+            headers.lowered,
             self._incoming.whole(),
             self._incoming.pending,
         )
@@ -105,15 +107,27 @@ class Call:
     async def _relay_answer(self, response: Any) -> None:
         self._head(response)
         assert self._meter is not None
+        if getattr(response, "complete", False):
+            held = watch_whole(self._meter, response.take())
+            await self._settled(WHOLE)
+            self._finish(held, WHOLE)
+            return
         self._relay = relay = Relay(self._request, response, self._meter, self._spent())
         relay.start()
         ending = await relay.settled
+        await self._settled(ending)
+        if not ending.ended:
+            self._request.write(relay.release())
+            ending = await relay.ended
+        relay.stop()
+        self._finish(relay.release(), ending)
+
+    async def _settled(self, ending: Ending) -> None:
+        """Into the books, and on to where they are kept as safely as is configured."""
         self._settle(ending)
         durable = self._live.store.settled()
         if durable is not None:
             await durable
-        if not self._finish(relay, ending):
-            self._finish(relay, await relay.ended)
 
     def _attempts(self) -> Attempts:
         return Attempts(self._live, self._reckoner, self._exchange, self._incoming)
@@ -137,20 +151,21 @@ class Call:
         """Prepare the head of the answer, and the meter."""
         exchange, request = self._exchange, self._request
         assert exchange.surface is not None and exchange.asked is not None
-        exchange.first_byte = self._live.moment().monotonic - exchange.began.monotonic
+        now = self._live.moment()
+        exchange.first_byte = now.monotonic - exchange.began.monotonic
         exchange.status = response.code
         exchange.model = exchange.asked.model
-        fields = pairs_of(response.headers)
-        stream = b"text/event-stream" in first(fields, b"content-type").lower()
+        headers = raw(response.headers)
+        stream = b"text/event-stream" in headers.lowered.get(b"content-type", b"").lower()
         exchange.streamed = stream
         if stream:
             self._live.streams[exchange.id] = self
         strip = exchange.strip_usage and stream
-        encoding = first(fields, b"content-encoding").decode("latin-1").lower()
+        encoding = headers.lowered.get(b"content-encoding", b"").decode("latin-1").lower()
         self._meter = Meter(exchange.surface, stream, encoding, strip)
         request.setResponseCode(response.code, response.phrase)
-        passed = answer_fields(fields, exchange.id.encode(), strip)
-        request.responseHeaders = RawHeaders(passed + learned(exchange, self._live.moment()))
+        passed = answer_fields(headers, exchange.id.encode(), strip)
+        request.responseHeaders = RawHeaders(passed + learned(exchange, now))
 
     def _settle(self, ending: Ending) -> None:
         """Everything that matters has come: into the books with it, before the caller sees the end."""
@@ -168,22 +183,17 @@ class Call:
         if self._draining:
             exchange.outcome = "client_gone"
         complete = exchange.outcome not in ("truncated", "cut") and not reading.failed
-        self._reckoner.answered(exchange, self._meter, complete, self._live.moment())
-        self._close()
+        now = self._live.moment()
+        self._reckoner.answered(exchange, self._meter, complete, now)
+        self._live.streams.pop(exchange.id, None)
+        self._onion.close(exchange, now)
 
-    def _finish(self, relay: Relay, ending: Ending) -> bool:
-        """Pass on what was held back; false while more of the body may come."""
-        exchange, request = self._exchange, self._request
-        held = relay.release()
-        if not ending.ended:
-            request.write(held)
-            return False
-        relay.stop()
-        if exchange.outcome in ("truncated", "cut") or ending.error is not None:
+    def _finish(self, held: bytes, ending: Ending) -> None:
+        """Pass on what was held back, and end the answer as it deserves."""
+        if self._exchange.outcome in ("truncated", "cut") or ending.error is not None:
             self._break_off(held, ending)
         else:
-            request.finish(held)
-        return True
+            self._request.finish(held)
 
     def _break_off(self, held: bytes, ending: Ending) -> None:
         """A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer."""
@@ -227,6 +237,8 @@ class Call:
     def _left(self) -> None:
         """The caller has gone."""
         exchange = self._exchange
+        if self._relay is not None:
+            self._relay.abort()
         if exchange.closed:
             return
         exchange.outcome = "client_gone"

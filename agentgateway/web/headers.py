@@ -1,13 +1,13 @@
 """Which header fields pass: all end-to-end ones, both ways (RFC 9110 section 7.6.1), but for what the gateway must change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from agentgateway.config.schema import Provider, Secret
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
-from agentgateway.wire.headers import Field
+from agentgateway.wire.headers import Field, RawHeaders
 
 HOP_BY_HOP = frozenset(
     {
@@ -33,42 +33,37 @@ _FROM_CALLER = HOP_BY_HOP | {
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 _WITHOUT_CREDENTIALS = _FROM_CALLER | CREDENTIALS
 _IDENTITY = (b"Accept-Encoding", b"identity")
+_AND_LENGTH = HOP_BY_HOP | {b"content-length"}
 _PROTECTED = frozenset({b"content-length", b"content-type", b"content-encoding", b"host"}) | CREDENTIALS
 """What `Connection` may not take away: the message would change its meaning."""
 
 
-def upstream_fields(fields: Sequence[Field], ours: Field | None, drop_credentials: bool) -> list[Field]:
+def upstream_fields(exchange: Exchange, ours: Field | None, drop_credentials: bool) -> list[Field]:
     """The caller's fields as they go to the provider; `ours` is the credential that stands in for the caller's."""
     drop = _WITHOUT_CREDENTIALS if ours is not None or drop_credentials else _FROM_CALLER
-    named = _named_by_connection(fields)
-    if named:
-        drop = drop | (named - _PROTECTED)
-    passed = [field for field in fields if field[0].lower() not in drop]
+    passed = _end_to_end(exchange.fields, exchange.head, drop)
     passed.append(_IDENTITY)
     if ours is not None:
         passed.append(ours)
     return passed
 
 
-def answer_fields(fields: Sequence[Field], call_id: bytes, without_length: bool) -> list[Field]:
+def answer_fields(headers: RawHeaders, call_id: bytes, without_length: bool) -> list[Field]:
     """The provider's fields as they go to the caller, and the id of the call's audit record."""
-    drop = HOP_BY_HOP | {b"content-length"} if without_length else HOP_BY_HOP
-    named = _named_by_connection(fields)
-    if named:
-        drop = drop | (named - _PROTECTED)
-    passed = [field for field in fields if field[0].lower() not in drop]
+    drop = _AND_LENGTH if without_length else HOP_BY_HOP
+    passed = _end_to_end(headers.pairs(), headers.lowered, drop)
     passed.append((b"x-agentgateway-request-id", call_id))
     return passed
 
 
-def _named_by_connection(fields: Sequence[Field]) -> frozenset[bytes]:
-    for name, value in fields:
-        if len(name) == 10 and name.lower() == b"connection" and value.lower() not in (b"keep-alive", b"close"):
-            break
-    else:
-        return frozenset()
-    values = b",".join(value for name, value in fields if name.lower() == b"connection")
-    return frozenset(token.strip().lower() for token in values.split(b","))
+def _end_to_end(fields: Sequence[Field], lowered: Mapping[bytes, bytes], drop: frozenset[bytes]) -> list[Field]:
+    """The fields but for those in `drop` and those that `Connection` names."""
+    if b"connection" in lowered:
+        values = b",".join(value for name, value in fields if name.lower() == b"connection")
+        drop = drop | (frozenset(token.strip().lower() for token in values.split(b",")) - _PROTECTED)
+    if len(lowered) == len(fields):  # no name is repeated: the lower-case ones stand in the same order
+        return [field for name, field in zip(lowered, fields, strict=True) if name not in drop]
+    return [field for field in fields if field[0].lower() not in drop]
 
 
 def credential(provider: Provider, agent_key: Secret | None) -> Field | None:
@@ -101,12 +96,3 @@ def learned(exchange: Exchange, now: Moment) -> list[Field]:
         fields.append((b"ratelimit-remaining", b"%d" % agent.bucket.available(now.monotonic)))
         fields.append((b"ratelimit-reset", b"%d" % ceil(agent.bucket.wait(now.monotonic, full))))
     return fields
-
-
-def first(fields: Sequence[Field], wanted: bytes) -> bytes:
-    """The value of the first field of that lower-case name, or nothing."""
-    size = len(wanted)
-    for name, value in fields:
-        if len(name) == size and name.lower() == wanted:
-            return value
-    return b""

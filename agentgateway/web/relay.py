@@ -39,6 +39,19 @@ class Ending:
     error: Exception | None = None
 
 
+WHOLE = Ending(True)
+
+
+def watch_whole(meter: Meter, data: bytes) -> bytes:
+    """What goes to the caller of an answer that is all there, once the meter has seen it."""
+    try:
+        return meter.feed(data) + meter.end()
+    except Exception:
+        Relay._log.failure("the meter failed; the call goes on and is estimated")
+        meter.reading.known = False
+        return data
+
+
 @implementer(IProtocol, IPushProducer)
 class Relay:
     """`settled` fires with an Ending when nothing that matters to the meter can follow; `release` then goes on to the end."""

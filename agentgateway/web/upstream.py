@@ -55,7 +55,7 @@ class Upstream:
         own = agent.provider in (None, name)
         ours = credential(self.provider, agent.api_key if own else None)
         foreign = not own and exchange.provider_named != name
-        fields = upstream_fields(exchange.fields, ours, exchange.key_is_ours or foreign)
+        fields = upstream_fields(exchange, ours, exchange.key_is_ours or foreign)
         method = exchange.method.encode("ascii")
         return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
 

@@ -105,10 +105,7 @@ class Agent:
 
 def _head(method: bytes, target: bytes, origin: bytes, headers: Headers | None, body: IBodyProducer | None) -> bytes:
     fields = list(pairs_of(headers))
-    for name, _ in fields:
-        if len(name) == 4 and name.lower() == b"host":
-            break
-    else:
+    if b"host" not in [name.lower() for name, _ in fields if len(name) == 4]:
         fields.insert(0, (b"Host", origin.partition(b"//")[2]))
     if body is None:
         if method in (b"POST", b"PUT", b"PATCH"):

@@ -4,7 +4,7 @@ llhttp (strict) already refuses conflicting and repeated lengths, bare LF, NUL, 
 spaces before a colon. What follows closes the gaps through which two parsers could see two different requests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -26,40 +26,39 @@ class Framing:
 
 
 _PLAIN = Framing(0, False, False)
-_SIZES = frozenset(map(len, ("host", "expect", "upgrade", "content-length", "transfer-encoding")))
-# Only these names matter to framing, and nearly all others can be told apart by their length.
 
 
-def check(method: bytes, uri: bytes, version: str, fields: Sequence[Field]) -> Framing:
-    """The framing of a request's head; raises BadFraming where it is malformed or ambiguous (RFC 9112, 2 to 6)."""
+def check(method: bytes, uri: bytes, version: str, fields: Sequence[Field], lowered: Mapping[bytes, bytes]) -> Framing:
+    """The framing of a request's head; raises BadFraming where it is malformed or ambiguous (RFC 9112, 2 to 6).
+
+    `lowered` are the `fields` by lower-case name.
+    """
     if version not in ("1.1", "1.0"):
         raise BadFraming(400, "expected HTTP/1.1 or HTTP/1.0")
     check_target(method, uri)
-    hosts = length = 0
-    chunked = expects = upgrade = False
-    for name, value in fields:
-        size = len(name)
-        if size not in _SIZES:
-            continue
-        if size == 4:
-            hosts += name.lower() == b"host"
-        elif size == 14 and name.lower() == b"content-length":
-            length = int(value)
-        elif size == 17 and name.lower() == b"transfer-encoding":
-            if value.strip().lower() != b"chunked" or version == "1.0" or chunked:
-                raise BadFraming(400, "expected no Transfer-Encoding, or chunked in HTTP/1.1")
-            chunked = True
-        elif size == 6 and name.lower() == b"expect":
-            expects = value.strip().lower() == b"100-continue" and version == "1.1"
-        elif size == 7 and name.lower() == b"upgrade":
-            upgrade = True
-    if hosts != 1 and (hosts or version == "1.1"):
+    if len(lowered) != len(fields):
+        _check_repeated(fields)
+    if b"host" not in lowered and version == "1.1":
         raise BadFraming(400, "expected exactly one Host header")
-    if chunked:
+    expects = version == "1.1" and lowered.get(b"expect", b"").strip().lower() == b"100-continue"
+    upgrade = b"upgrade" in lowered
+    coding = lowered.get(b"transfer-encoding")
+    if coding is not None:
+        if coding.strip().lower() != b"chunked" or version == "1.0":
+            raise BadFraming(400, "expected no Transfer-Encoding, or chunked in HTTP/1.1")
         return Framing(None, expects, upgrade)
+    length = int(lowered.get(b"content-length", 0))
     if not (length or expects or upgrade):
         return _PLAIN
     return Framing(length, expects and length > 0, upgrade)
+
+
+def _check_repeated(fields: Sequence[Field]) -> None:
+    """Fields that may stand only once: two readers could believe different ones."""
+    names = [name.lower() for name, _ in fields]
+    for name, shown in ((b"host", "Host"), (b"transfer-encoding", "Transfer-Encoding")):
+        if names.count(name) > 1:
+            raise BadFraming(400, f"expected exactly one {shown} header")
 
 
 def check_target(method: bytes, uri: bytes) -> None:

@@ -1,6 +1,6 @@
 """Header lists that stay lists: (name, value) pairs as they came, as a twisted.web `Headers` when asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from twisted.web.http_headers import Headers
@@ -16,11 +16,20 @@ class RawHeaders(Headers):
     `pairs` is made from it.
     """
 
-    __slots__ = ("_fields", "_index")
+    __slots__ = ("_fields", "_index", "_lowered")
 
-    def __init__(self, fields: Sequence[Field] = ()) -> None:
+    def __init__(self, fields: Sequence[Field] = (), lowered: Mapping[bytes, bytes] | None = None) -> None:
+        """`lowered` is what the property of that name gives, where somebody has it already."""
         self._fields: Sequence[Field] | None = fields
         self._index: dict[bytes, list[bytes]] | None = None
+        self._lowered = lowered
+
+    @property
+    def lowered(self) -> Mapping[bytes, bytes]:
+        """Lower-case name to (last) value, as the message came: one look-up for those who want one field."""
+        if self._lowered is None:
+            self._lowered = lowered(self.pairs())
+        return self._lowered
 
     @property
     def _rawHeaders(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
@@ -55,6 +64,16 @@ class RawHeaders(Headers):
     def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
         """As `Headers.getAllRawHeaders`: canonical names, each with all its values."""
         return iter(self._rawHeaders.items())
+
+
+def lowered(fields: Sequence[Field]) -> dict[bytes, bytes]:
+    """Lower-case name to (last) value; shorter than `fields` where a name is repeated."""
+    return {name.lower(): value for name, value in fields}
+
+
+def raw(headers: Headers) -> RawHeaders:
+    """Any `Headers` as `RawHeaders`."""
+    return headers if isinstance(headers, RawHeaders) else RawHeaders(pairs_of(headers))
 
 
 def pairs_of(headers: Headers | None) -> Sequence[Field]:

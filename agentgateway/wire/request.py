@@ -48,7 +48,7 @@ class Request(server.Request):
         method: bytes,
         uri: bytes,
         version: bytes,
-        fields: Sequence[Field],
+        headers: RawHeaders,
         length: int | None,
         body: IncomingBody,
     ) -> None:
@@ -58,7 +58,7 @@ class Request(server.Request):
         self.method = method
         self.uri = uri
         self.clientproto = version
-        self.requestHeaders = RawHeaders(fields)
+        self.requestHeaders = headers
         self.responseHeaders = RawHeaders()
         self.notifications = []
         self.length = length

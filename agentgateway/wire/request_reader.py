@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol
 from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.errors import BadFraming, BodyTooLarge
 from agentgateway.wire.framing import MAX_FIELD_BYTES, check, check_size
-from agentgateway.wire.headers import Field, serialise
+from agentgateway.wire.headers import Field, RawHeaders, lowered, serialise
 from agentgateway.wire.request import Request
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ class RequestReader(Protocol):
         try:
             if self._suspect or len(fields) > 64:
                 check_size(self._uri, fields, 0, limits.max_header_bytes)
-            framing = check(method, self._uri, version, fields)
+            names = lowered(fields)
+            framing = check(method, self._uri, version, fields, names)
         except BadFraming as fault:
             self._fault = fault
             raise  # stops the parser: what follows cannot be trusted
@@ -123,7 +124,8 @@ class RequestReader(Protocol):
         body = IncomingBody(limits.max_body_bytes, self._throttle)
         protocol = b"HTTP/1.1" if version == "1.1" else b"HTTP/1.0"
         channel: Channel = self  # type: ignore[assignment]
-        request = Request(channel, method, self._uri, protocol, fields, framing.length, body)
+        headers = RawHeaders(fields, names)
+        request = Request(channel, method, self._uri, protocol, headers, framing.length, body)
         if framing.length is not None and framing.length > limits.max_body_bytes:
             body.fail(BodyTooLarge(f"a body of {framing.length} bytes, more than {limits.max_body_bytes}"))
         elif framing.expects_continue:

@@ -1,6 +1,5 @@
 """A response on the client side: an `IResponse` whose body is delivered a segment at a time, with back-pressure."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IProtocol, IPushProducer
@@ -9,7 +8,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
-from agentgateway.wire.headers import Field, RawHeaders
+from agentgateway.wire.headers import RawHeaders
 
 if TYPE_CHECKING:
     from agentgateway.wire.connection import Connection
@@ -30,18 +29,23 @@ class Response:
     request = None
 
     def __init__(
-        self, connection: "Connection", code: int, phrase: bytes, fields: Sequence[Field], length: int | None
+        self, connection: "Connection", code: int, phrase: bytes, headers: RawHeaders, length: int | None
     ) -> None:
         self._connection = connection
         self.code = code
         self.phrase = phrase
-        self.headers = RawHeaders(fields)
+        self.headers = headers
         self.length: Any = UNKNOWN_LENGTH if length is None else length
         self.complete = False
         self._failure: Failure | None = None
         self._early: list[bytes] = []
         self._receiver: Any = None
         self._paused = False
+
+    def take(self) -> bytes:
+        """The whole body of a response that is `complete` as soon as its head is there; instead of `deliverBody`."""
+        early, self._early = self._early, []
+        return early[0] if len(early) == 1 else b"".join(early)
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """Give the body to `protocol`: what is here at once, the rest as it comes."""

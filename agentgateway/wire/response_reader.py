@@ -1,13 +1,13 @@
 """Responses out of bytes: the llhttp half of a client's connection, with the limits on what an upstream may send."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.protocol import Protocol
 
 from agentgateway.wire.errors import WireError
 from agentgateway.wire.framing import MAX_FIELDS
-from agentgateway.wire.headers import Field
+from agentgateway.wire.headers import Field, RawHeaders, lowered
 from agentgateway.wire.response import Response
 
 if TYPE_CHECKING:
@@ -59,10 +59,13 @@ class ResponseReader(Protocol):
             self._fields, self._phrase = [], b""
             return
         bodiless = self._head_only or code in (204, 304)
-        length, chunked = framing(self._fields)
+        names = lowered(self._fields)
+        length, chunked = framing(names)
         self._until_close = not (bodiless or chunked) and length is None
         connection: Connection = self  # type: ignore[assignment]
-        self._response = Response(connection, code, self._phrase, self._fields, 0 if bodiless else length)
+        self._response = Response(
+            connection, code, self._phrase, RawHeaders(self._fields, names), 0 if bodiless else length
+        )
         if bodiless:
             self._response.complete = True
             self._kept_alive = self._parser.should_keep_alive()
@@ -79,15 +82,12 @@ class ResponseReader(Protocol):
             self._kept_alive = self._parser.should_keep_alive()  # llhttp forgets it after this
 
 
-def framing(fields: Sequence[Field]) -> tuple[int | None, bool]:
+def framing(lowered: Mapping[bytes, bytes]) -> tuple[int | None, bool]:
     """(declared length, chunked) of a response; contradictions llhttp has refused. Raises WireError on a coding."""
-    length: int | None = None
-    for name, value in fields:
-        size = len(name)
-        if size == 14 and name.lower() == b"content-length":
-            length = int(value)
-        elif size == 17 and name.lower() == b"transfer-encoding":
-            if value.strip().lower() != b"chunked":
-                raise WireError("a transfer coding that was not asked for")
-            return None, True
-    return length, False
+    coding = lowered.get(b"transfer-encoding")
+    if coding is not None:
+        if coding.strip().lower() != b"chunked":
+            raise WireError("a transfer coding that was not asked for")
+        return None, True
+    length = lowered.get(b"content-length")
+    return None if length is None else int(length), False

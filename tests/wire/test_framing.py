@@ -3,9 +3,16 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.wire.errors import BadFraming
-from agentgateway.wire.framing import MAX_FIELD_BYTES, MAX_FIELDS, Framing, check, check_size
+from agentgateway.wire.framing import MAX_FIELD_BYTES, MAX_FIELDS, Framing, check_size
+from agentgateway.wire.framing import check as check_lowered
+from agentgateway.wire.headers import Field, lowered
 
 HOST = (b"Host", b"a")
+
+
+def check(method: bytes, uri: bytes, version: str, fields: list[Field]) -> Framing:
+    """The framing of a head with these fields."""
+    return check_lowered(method, uri, version, fields, lowered(fields))
 
 
 class CheckTests(SynchronousTestCase):

@@ -8,6 +8,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from agentgateway.wire.errors import UpstreamBroken
+from agentgateway.wire.headers import RawHeaders
 from agentgateway.wire.response import Response
 from tests.wire.doubles import Receiver, receive
 
@@ -28,7 +29,7 @@ class Source:
 def response() -> tuple[Response, Source]:
     """A response with one field, its body to come."""
     source: Any = Source()
-    return Response(source, 200, b"OK", [(b"a", b"b")], None), source
+    return Response(source, 200, b"OK", RawHeaders([(b"a", b"b")]), None), source
 
 
 class ResponseTests(SynchronousTestCase):
