@@ -11,7 +11,7 @@ from agentgateway.interfaces import IStore
 from tests.stores.doubles import START, Ops, balances, new_ledger, record, snapshot_of
 
 
-class StoreContract:
+class StoreSteps:
     """Mixed into a SynchronousTestCase that has `make()`, a store not opened, and `crash()`, another after a crash."""
 
     def opened(self):
@@ -27,6 +27,30 @@ class StoreContract:
         ledger = new_ledger()
         lost = recovered.into(ledger, store.append, START + 60)
         return store, ledger, lost, recovered
+
+    def logged(self):
+        """A store with records of several agents and ends, not in order of time."""
+        store, ledger = self.opened(), new_ledger()
+        ends = ((200, "ok"), (402, "refused"), (500, "upstream_error"), (200, "cut"), (503, "refused"))
+        self.records = []
+        for number in range(200):
+            at = START + (number * 37 % 100)
+            agent = (None, "writer", "reader")[number % 3]
+            self.records.append(record(number, at, agent, *ends[number * 7 % 5]))
+        for number, one in enumerate(self.records):
+            store.audit(one)
+            if number % 60 == 0:
+                self.successResultOf(store.checkpoint(snapshot_of(ledger)))
+        self.successResultOf(store.checkpoint(snapshot_of(ledger)))
+        return store
+
+    def ids(self, store, **what):
+        """The ids found, in order."""
+        return [json.loads(line)["id"] for line in self.successResultOf(store.logs(LogQuery(**what)))]
+
+
+class StoreContract(StoreSteps):
+    """The tests."""
 
     def test_interface(self):
         """It is a store: every method is there, with the arguments the gateway gives."""
@@ -59,17 +83,13 @@ class StoreContract:
             if number % 4:
                 ops.on(f"agent-{number % 3}", "settle", number, START + number)
             if number in (10, 20):
-                self.assertNoResult_or_none(store.checkpoint(snapshot_of(ledger)))
+                self.assertIsNone(self.successResultOf(store.checkpoint(snapshot_of(ledger))))
         held = {call.id for account in ledger for call in account.open}
         _, again, lost, _ = self.restarted()
         self.assertEqual({call.id for call in lost}, held)
         ledger.journal = None
         ledger.recover(START + 60)
         self.assertEqual(balances(again), balances(ledger))
-
-    def assertNoResult_or_none(self, deferred):
-        """A checkpoint fires with nothing."""
-        self.assertIsNone(self.successResultOf(deferred))
 
     def test_lost_once(self):
         """Calls lost in a crash are settled once, however often the gateway crashes again."""
@@ -106,7 +126,7 @@ class StoreContract:
     def test_idle_checkpoint(self):
         """A checkpoint without changes asks for no balance."""
         store = self.opened()
-        self.assertNoResult_or_none(store.checkpoint(lambda agent: self.fail(agent)))
+        self.assertIsNone(self.successResultOf(store.checkpoint(self.fail)))
 
     def test_changed_only(self):
         """A checkpoint asks for the balances of agents that changed since the last one, once."""
@@ -122,33 +142,18 @@ class StoreContract:
             self.successResultOf(store.checkpoint(ask))
         self.assertEqual((sorted(asked[:2]), asked[2:]), (["reader", "writer"], ["reader"]))
 
-    def logged(self):
-        """A store with records of several agents and ends, not in order of time."""
-        store, ledger = self.opened(), new_ledger()
-        ends = ((200, "ok"), (402, "refused"), (500, "upstream_error"), (200, "cut"), (503, "refused"))
-        self.records = []
-        for number in range(200):
-            at = START + (number * 37 % 100)
-            agent = (None, "writer", "reader")[number % 3]
-            self.records.append(record(number, at, agent, *ends[number * 7 % 5]))
-        for number, one in enumerate(self.records):
-            store.audit(one)
-            if number % 60 == 0:
-                self.successResultOf(store.checkpoint(snapshot_of(ledger)))
-        self.successResultOf(store.checkpoint(snapshot_of(ledger)))
-        return store
-
-    def ids(self, store, **what):
-        """The ids found, in order."""
-        return [json.loads(line)["id"] for line in self.successResultOf(store.logs(LogQuery(**what)))]
-
     def test_logs(self):
         """Every question is answered with just the records asked for, newest last, the latest written last of equals."""
         store = self.logged()
         for agent in (None, "writer", "nobody"):
             for status in (None, 200, 402, 999):
                 for outcome in (None, "ok", "refused", "none"):
-                    for since, until in ((None, None), (START + 20, None), (START + 20, START + 21), (None, START + 50)):
+                    for since, until in (
+                        (None, None),
+                        (START + 20, None),
+                        (START + 20, START + 21),
+                        (None, START + 50),
+                    ):
                         for limit in (1, 7, 1000, 0, -1):
                             query = LogQuery(limit, agent, status, outcome, since, until)
                             known = sorted(filter(query.matches, self.records), key=lambda one: one.ts)

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.standing import Pause, Standing
@@ -79,10 +79,11 @@ class CrashMachine(RuleBasedStateMachine):
         self.ops.number = number or 0
         return found
 
-    @rule(agent=agents, what=whats, value=st.integers(0, 10**12), extra=st.integers(0, 50))
-    def operate(self, agent, what, value, extra):
-        """Something happens to an agent's money."""
-        self.ops.on(agent, what, value, self.now, extra)
+    @rule(operations=st.lists(st.tuples(whats, agents, st.integers(0, 10**12), st.integers(0, 50)), min_size=1))
+    def operate(self, operations):
+        """Things happen to agents' money."""
+        for what, agent, value, extra in operations:
+            self.ops.on(agent, what, value, self.now, extra)
 
     @rule(agent=agents, until=st.one_of(st.none(), st.floats(START, START + 10**6)))
     def stand(self, agent, until):
@@ -94,19 +95,19 @@ class CrashMachine(RuleBasedStateMachine):
         """Minutes, hours, days."""
         self.now += seconds
 
-    @rule()
-    def checkpoint(self):
-        """The timer fires."""
+    @rule(then=st.sampled_from(["works", "works", "fails", "waits"]))
+    def checkpoint(self, then):
+        """The timer fires, and the thread gets to it at once or not, and the disk takes it or not."""
+        self.remember()
+        self.store.checkpoint(snapshot_of(self.ledger))
+        if self.writer.held and then != "waits":
+            self.writer.step(StoreError("no luck") if then == "fails" else None)
+
+    def remember(self):
+        """What `undelete` puts back."""
         for path in self.states.segments:
             with open(path, "rb") as file:
                 self.segments[os.path.basename(path)] = file.read()
-        self.store.checkpoint(snapshot_of(self.ledger))
-
-    @precondition(lambda self: self.writer.held)
-    @rule(fails=st.booleans())
-    def thread_works(self, fails):
-        """The thread gets to it, and the disk takes it or not."""
-        self.writer.step(StoreError("no luck") if fails else None)
 
     @rule(undeleted=st.booleans(), torn=st.one_of(st.just(0), st.integers(1, 200)))
     def crash(self, undeleted, torn):
@@ -156,5 +157,5 @@ class CrashTests(SynchronousTestCase):
     def test_any_history(self):
         """Spend, counts and standings after a crash are those of a gateway that never crashed, lost calls at their reserve."""
         run_state_machine_as_test(
-            CrashMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None, database=None)
+            CrashMachine, settings=settings(max_examples=100, stateful_step_count=50, deadline=None, database=None)
         )

@@ -85,9 +85,7 @@ class DatabaseTests(SynchronousTestCase):
         self.made()
         self.sql("PRAGMA user_version = 99")
         known = len(MIGRATIONS)
-        self.assertRefused(
-            f"it was written by a newer agentgateway (version 99 of its tables, this one knows {known})"
-        )
+        self.assertRefused(f"it was written by a newer agentgateway (version 99 of its tables, this one knows {known})")
 
     def test_no_database(self):
         """A text file is no database."""

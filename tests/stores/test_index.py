@@ -9,7 +9,6 @@ from agentgateway.stores.database import Database
 from agentgateway.stores.index import TRIM_STEP, trim
 from tests.stores.doubles import START, States
 
-
 MANY = """
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999)
     INSERT INTO audit (ts, agent, kind, line)
@@ -39,7 +38,6 @@ class MillionTests(SynchronousTestCase):
         def numbers(**what):
             return [int(line[6:-1]) for line in database.find(LogQuery(100, **what))]
 
-
         every = range(1_000_000)
         self.assertEqual(numbers(), list(every[-100:]))
         self.assertEqual(numbers(outcome="upstream_error"), [i for i in every if kind(i) == 3][-100:])
@@ -50,7 +48,9 @@ class MillionTests(SynchronousTestCase):
             numbers(agent="agent-7", until=START + 100),
             [i for i in every if i * 7919 % 50 == 7 and i // 3 < 100_000][-100:],
         )
-        self.assertEqual(numbers(since=START + 333, until=START + 333.01), [i for i in every if 333_000 <= i // 3 < 333_010])
+        self.assertEqual(
+            numbers(since=START + 333, until=START + 333.01), [i for i in every if 333_000 <= i // 3 < 333_010]
+        )
         self.assertEqual(numbers(agent="agent-7", since=START + 10**6), [])
 
     def test_trim_in_steps(self):

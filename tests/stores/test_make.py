@@ -1,0 +1,54 @@
+"""Choosing a store by its URL."""
+
+import os
+import threading
+
+from twisted.trial.unittest import TestCase
+
+from agentgateway.domain.journal import Reserved, Settled
+from agentgateway.domain.logquery import LogQuery
+from agentgateway.interfaces import StoreError
+from agentgateway.stores.make import make_store
+from agentgateway.stores.memory import MemoryStore
+from tests.stores.doubles import START, new_ledger, record, snapshot_of
+
+
+class MakeStoreTests(TestCase):
+    """The stores as the gateway uses them, with real threads."""
+
+    def make(self, url, **options):
+        """A store for a state folder of its own."""
+        from twisted.internet import reactor
+
+        self.folder = getattr(self, "folder", None) or self.mktemp()
+        return make_store(url, self.folder, reactor, self.fail, **options)
+
+    def test_memory(self):
+        """``memory:`` makes no file."""
+        self.assertIsInstance(self.make("memory:"), MemoryStore)
+        self.assertFalse(os.path.exists(self.folder))
+
+    def test_unknown(self):
+        """An unknown scheme is refused with those there are."""
+        error = self.assertRaises(StoreError, self.make, "redis://x")
+        self.assertEqual(str(error), "store: expected one of memory, sqlite, got 'redis'")
+
+    async def test_sqlite(self):
+        """``sqlite:PATH`` remembers across a restart, answers questions, and leaves no thread behind."""
+        for durability in ("process", "power"):
+            path = os.path.join(self.mktemp(), "deep", "x.sqlite")
+            for run in range(2):
+                store, ledger = self.make(f"sqlite:{path}", durability=durability), new_ledger()
+                store.open().into(ledger, store.append, START)
+                self.assertEqual(ledger.account("writer").life.cost, 4 * run)
+                store.append(Reserved("writer", "a", 5), Settled("writer", "a", 4, START))
+                ledger.replay(Reserved("writer", "a", 5))
+                ledger.replay(Settled("writer", "a", 4, START))
+                store.audit(record(run))
+                settled = store.settled()
+                self.assertEqual(settled is None, durability == "process")
+                await settled if settled else None
+                await store.checkpoint(snapshot_of(ledger))
+                self.assertEqual(len(await store.logs(LogQuery())), run + 1)
+                await store.close(snapshot_of(ledger))
+                self.assertEqual([one.name for one in threading.enumerate() if "store" in one.name], [])
