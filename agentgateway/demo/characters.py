@@ -57,23 +57,23 @@ FLEET = (
     ),
     Character(
         "scribe", "chat/completions", "gpt-4o-mini", "Write the minutes of the meeting in plain words.",
-        pause=2.0, output=600, tags=("writing",), limits={"token_limit": "60000/min"},
+        pause=2.0, output=600, tags=("writing",), limits={"token_limit": "30000/min"},
         streamed=1.0, leaves=0.3,
     ),
     Character(
         "runaway", "messages", "claude-opus-5-5", "Not good enough. Try again, and think much longer this time.",
-        pause=0.9, output=6000, tags=("experiment",), limits={"budget": {"max_cost_per_hour": 3.0}},
+        pause=0.6, output=6000, tags=("experiment",), limits={"budget": {"max_cost_per_hour": 3.0}},
         streamed=0.0,
     ),
     Character(
         "chatterbox", "chat/completions", "gpt-4o-mini", "And then? And then?",
-        pause=0.35, output=40, tags=("support",), limits={"rate_limit": "40/min"},
+        pause=0.35, output=40, tags=("support",), limits={"rate_limit": "20/min"},
         streamed=0.1,
     ),
     Character(
         "lookout", "messages", "claude-haiku-4-5", "Is anything on this page worth waking somebody for?",
         pause=1.2, output=120, tags=("monitoring",),
         limits={"circuit_breaker": {"error_threshold": 4, "reset_timeout": 8000, "half_open_requests": 1}},
-        streamed=0.4, fault="status-529", faulty=0.45,
+        streamed=0.4, fault="status-529", faulty=0.55,
     ),
 )  # fmt: skip

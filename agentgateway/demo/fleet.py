@@ -19,7 +19,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent, HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.iweb import IAgent, IResponse
 
 from agentgateway.demo.characters import FLEET, Character
@@ -38,6 +38,16 @@ _POLICIES = [
     },
     {"name": "big spender", "condition": "cost_this_hour > 2", "action": "alert", "params": {"cooldown": 60}},
 ]
+
+
+class _QuietFactory(_HTTP11ClientFactory):
+    """Twisted's own, without two log lines for every connection."""
+
+    noisy = False
+
+
+class _QuietPool(HTTPConnectionPool):
+    _factory = _QuietFactory
 
 
 @attrs.frozen
@@ -99,7 +109,7 @@ class Fleet(Service):
     def __init__(self, reactor: IReactorTime, gateway_url: str, seed: int = 1, agent: IAgent | None = None) -> None:
         self._reactor: Any = reactor  # treq wants a type of its own
         self._url, self._seed = gateway_url.rstrip("/"), seed
-        self._pool = HTTPConnectionPool(reactor)
+        self._pool = _QuietPool(reactor)  # type: ignore[no-untyped-call]
         self._pool.maxPersistentPerHost = 2 * len(FLEET)
         self._pool.retryAutomatically = False
         self._client = HTTPClient(agent or Agent(reactor, pool=self._pool))
@@ -119,7 +129,7 @@ class Fleet(Service):
         for life in lives:
             life.addErrback(lambda failure: None)
             life.cancel()
-        closed: Deferred[None] = self._pool.closeCachedConnections()
+        closed: Deferred[None] = self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
         return closed
 
     async def _live(self, character: Character) -> None:
