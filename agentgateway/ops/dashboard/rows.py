@@ -70,7 +70,7 @@ class Rows:
     circuits: dict[str, dict[str, int]] = attrs.Factory(dict)
     """By provider: how many agents' circuits are in which state, but for closed ones."""
     _rows: dict[str, _Row] = attrs.Factory(dict)
-    _from: int = 0
+    _first: int = 0
     """Where the next look begins: after an update that was full, with those it left out."""
 
     def all(self) -> list[msgspec.Raw]:
@@ -82,7 +82,7 @@ class Rows:
         now, totals = self._live.moment(), Totals()
         circuits: dict[str, dict[str, int]] = {}
         agents = list(islice(self._live.fleet, MAX_SHOWN))
-        turned = agents[self._from :] + agents[: self._from]
+        turned = agents[self._first :] + agents[: self._first]
         for start in range(0, len(turned), SLICE):
             for agent in turned[start : start + SLICE]:
                 totals.add(agent, now.wall)
@@ -95,7 +95,7 @@ class Rows:
             del self._rows[name]
         self.totals, self.circuits = totals, circuits
         full = len(changed) >= MAX_CHANGED
-        self._from = (self._from + MAX_CHANGED) % len(agents) if full else 0
+        self._first = (self._first + MAX_CHANGED) % len(agents) if full else 0
 
     def _look_at(self, agent: AgentState, now: Moment, changed: list[msgspec.Raw]) -> None:
         row, mark = self._rows.get(agent.id), _mark(agent, now)
