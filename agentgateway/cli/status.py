@@ -7,9 +7,13 @@ import click
 
 from agentgateway.cli.client import Client, Unreachable
 from agentgateway.cli.options import Common, common
-from agentgateway.cli.show import as_json, safe, spent
+from agentgateway.cli.show import as_json, money, safe, spent
 
 _STYLES = {"active": "green", "paused": "red", "idle": "dim"}
+_COLUMNS = ("agent", "status", "model", "this hour", "today", "total", "calls/h", "errors", "now", "last call")
+_NUMBERS = _COLUMNS[3:]
+_SPARE = ("model", "total", "last call")
+"""Left out where there is little room."""
 
 
 @click.command("status")
@@ -47,64 +51,76 @@ def _print(status: Any, json: bool, indented: bool) -> None:
         return
     from rich.console import Console
 
-    Console(highlight=False).print(table(status))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # for programs, a line stays a line
+    console.print(shown(status, console.width))
 
 
 def _watch(client: Client, status: Any, interval: float) -> None:
     """A live table; while the gateway is away, the last one with a word about it."""
     from rich.live import Live
 
-    with Live(table(status), auto_refresh=False) as live:
+    with Live(auto_refresh=False) as live:
+        trouble = ""
         while True:
+            live.update(shown(status, live.console.width, trouble), refresh=True)
             time.sleep(interval)
             try:
                 status, trouble = client.get("/api/status"), ""
             except Unreachable as error:
                 trouble = str(error)
-            live.update(table(status, trouble), refresh=True)
 
 
-def table(status: Any, trouble: str = "") -> Any:
-    """The status as a rich table."""
+def shown(status: Any, width: int, trouble: str = "") -> Any:
+    """The status as something rich can print, in so many columns."""
+    from rich.console import Group
+    from rich.text import Text
+
+    gateway = status["gateway"]
+    up, flying = _span(gateway["uptime_s"]), f"{gateway['in_flight']} calls in flight"
+    head = f"agentgateway {gateway['version']}: {gateway['status']}, up {up}, {flying}, {money(gateway['cost_today'])} today"
+    why = [f"{agent['id']}: {agent['pause_reason']}" for agent in status["agents"] if agent["pause_reason"]]
+    parts = [Text(safe(head), style="bold"), _table(status["agents"], width)]
+    parts += [Text(safe(line), style="red") for line in [*why, trouble] if line]
+    return Group(*parts)
+
+
+def _table(agents: Any, width: int) -> Any:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    gateway, agents = status["gateway"], status["agents"]
-    title = f"{gateway['status']}, up {_span(gateway['uptime_s'])}, {gateway['in_flight']} calls in flight"
-    found = Table(title=f"agentgateway {safe(gateway['version'])}: {safe(title)}", caption=safe(trouble) or None)
-    for name in ("agent", "status", "model"):
-        found.add_column(name, overflow="fold")
-    for name in ("this hour", "today", "total", "calls/h", "errors", "now", "last call"):
-        found.add_column(name, justify="right", no_wrap=True)
+    wanted = _COLUMNS if width >= 110 else [column for column in _COLUMNS if column not in _SPARE]
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in wanted:
+        found.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for agent in sorted(agents, key=lambda agent: -agent["cost_today"]):
-        found.add_row(*(Text(safe(cell), style=_style(agent, index)) for index, cell in enumerate(_cells(agent))))
-        if agent["pause_reason"]:
-            found.add_row("", Text(safe(agent["pause_reason"]), style="red"), end_section=False)
+        cells, style = _cells(agent), _STYLES.get(agent["status"], "")
+        found.add_row(*(Text(safe(cells[name]), style=style if name == "status" else "") for name in wanted))
     return found
 
 
-def _style(agent: Any, index: int) -> str:
-    return _STYLES.get(agent["status"], "") if index == 1 or agent["status"] == "idle" else ""
-
-
-def _cells(agent: Any) -> list[str]:
+def _cells(agent: Any) -> dict[str, str]:
     budget, circuit = agent["budget"], agent["circuit_breaker"]["state"]
-    return [
-        agent["id"],
-        agent["status"] + ("" if circuit == "closed" else f", circuit {circuit}"),
-        agent["model"] or "-",
-        spent(agent["cost_this_hour"], budget["max_cost_per_hour"]),
-        spent(agent["cost_today"], budget["max_cost_per_day"]),
-        spent(agent["total_cost"], budget["max_cost_total"]),
-        f"{agent['calls_this_hour']:,}",
-        f"{agent['error_rate']:.0%}" if agent["error_rate"] else "-",
-        str(agent["in_flight"] or "-"),
-        (agent["last_call"] or "-")[11:19] or "-",
-    ]
+    return {
+        "agent": agent["id"],
+        "status": agent["status"] + ("" if circuit == "closed" else f", circuit {circuit.replace('_', ' ')}"),
+        "model": agent["model"] or "-",
+        "this hour": spent(agent["cost_this_hour"], budget["max_cost_per_hour"]),
+        "today": spent(agent["cost_today"], budget["max_cost_per_day"]),
+        "total": spent(agent["total_cost"], budget["max_cost_total"]),
+        "calls/h": f"{agent['calls_this_hour']:,}",
+        "errors": f"{agent['error_rate']:.0%}" if agent["error_rate"] else "-",
+        "now": str(agent["in_flight"] or "-"),
+        "last call": (agent["last_call"] or "-")[11:19] or "-",
+    }
 
 
 def _span(seconds: float) -> str:
     minutes, hours = int(seconds) // 60, int(seconds) // 3600
     if minutes < 1:
         return f"{int(seconds)} s"
-    return f"{minutes} min" if hours < 1 else f"{hours // 24} d {hours % 24} h" if hours >= 48 else f"{hours} h"
+    if hours < 1:
+        return f"{minutes} min"
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d {hours % 24} h"
