@@ -7,6 +7,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from agentgateway.web.call import Call
 from agentgateway.web.live import Live
+from agentgateway.web.stock import StockRequest
+from agentgateway.wire.request import Request
 
 
 class ProxyResource(Resource):
@@ -20,5 +22,5 @@ class ProxyResource(Resource):
 
     def render(self, request: Any) -> int:
         """Begin the call; it answers when it can."""
-        Call(self._live, request).start()
+        Call(self._live, request if isinstance(request, Request) else StockRequest(request)).start()
         return NOT_DONE_YET

@@ -1,0 +1,122 @@
+"""The proxy as a resource: stock requests, stock responses, and a clock."""
+
+from typing import Any
+
+from treq.content import collect, content
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from tests.fixtures import ANTHROPIC_STREAM, ANTHROPIC_WHOLE, Fixture
+from tests.web.memory import Between
+
+
+class Provider(Resource):
+    """Answers with a fixture, at once or as the test says."""
+
+    isLeaf = True
+
+    def __init__(self, fixture: Fixture, at_once: bool = True) -> None:
+        super().__init__()
+        self.fixture = fixture
+        self.at_once = at_once
+        self.requests: list[Any] = []
+
+    def render(self, request: Any) -> Any:
+        """The answer, or later."""
+        request.seen = request.content.read()
+        self.requests.append(request)
+        kind = b"text/event-stream" if self.fixture.stream else b"application/json"
+        request.setHeader(b"content-type", kind)
+        return self.fixture.answer if self.at_once else NOT_DONE_YET
+
+
+class ProxyTests(SynchronousTestCase):
+    """What the wire's own requests can do, stock ones can."""
+
+    def ask(self, between: Between, fixture: Fixture, **headers: str) -> Any:
+        """The Deferred of the answer to a fixture's request."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = "http://gateway.test" + fixture.path
+        asked: Deferred[Any] = between.caller.post(url, data=fixture.request, headers=named)
+        between.flush()
+        return asked
+
+    def test_whole(self) -> None:
+        """A call passes, is metered, and bears the id of its record."""
+        provider = Provider(ANTHROPIC_WHOLE)
+        between = Between(provider)
+        answer = self.successResultOf(self.ask(between, ANTHROPIC_WHOLE, x_agent_id="researcher"))
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(self.successResultOf(content(answer)), ANTHROPIC_WHOLE.answer)
+        [request] = provider.requests
+        self.assertEqual((request.seen, request.uri), (ANTHROPIC_WHOLE.request, ANTHROPIC_WHOLE.path.encode()))
+        self.assertFalse(request.requestHeaders.hasHeader(b"x-agent-id"))
+        [record] = between.pages
+        self.assertEqual(answer.headers.getRawHeaders("x-agentgateway-request-id"), [record.id])
+        self.assertEqual((record.agent, record.usage, record.output_tokens), ("researcher", "exact", 25))
+
+    def test_stream(self) -> None:
+        """A stream passes as it comes, and its terminal event comes when the call is in the books."""
+        provider = Provider(ANTHROPIC_STREAM, False)
+        between = Between(provider)
+        asked = self.ask(between, ANTHROPIC_STREAM)
+        [upstream] = provider.requests
+        body, got = ANTHROPIC_STREAM.answer, []
+        for at in range(0, len(body), 100):
+            upstream.write(body[at : at + 100])
+            between.flush()
+            if at == 0:
+                answer = self.successResultOf(asked)
+                done = content_into(answer, got)
+        self.assertEqual((b"".join(got), len(between.pages)), (body, 1))
+        upstream.finish()
+        between.flush()
+        self.successResultOf(done)
+        self.assertEqual((between.pages[0].outcome, between.pages[0].usage), ("ok", "exact"))
+
+    def test_cut_stream(self) -> None:
+        """A stream that ends without its terminal event is broken off behind an error event."""
+        provider = Provider(ANTHROPIC_STREAM, False)
+        between = Between(provider)
+        asked = self.ask(between, ANTHROPIC_STREAM)
+        [upstream] = provider.requests
+        upstream.write(ANTHROPIC_STREAM.answer[:600])
+        between.flush()
+        got: list[bytes] = []
+        done = content_into(self.successResultOf(asked), got)
+        upstream.finish()
+        between.flush()
+        self.failureResultOf(done)
+        self.assertIn(b"event: error", b"".join(got))
+        self.assertEqual(between.pages[0].outcome, "truncated")
+
+    def test_refusal(self) -> None:
+        """A refusal is one, and the provider hears nothing."""
+        provider = Provider(ANTHROPIC_WHOLE)
+        between = Between(provider)
+        answer = self.successResultOf(self.ask(between, ANTHROPIC_WHOLE, x_agent_id="a b"))
+        self.assertEqual((answer.code, provider.requests), (401, []))
+        self.assertIn(b"authentication_error", self.successResultOf(content(answer)))
+        self.assertEqual([page.reason for page in between.pages], ["unknown_agent"])
+
+    def test_time(self) -> None:
+        """Latencies are those of the clock that was given."""
+        provider = Provider(ANTHROPIC_WHOLE, False)
+        between = Between(provider)
+        asked = self.ask(between, ANTHROPIC_WHOLE)
+        between.clock.advance(2)
+        [upstream] = provider.requests
+        upstream.write(ANTHROPIC_WHOLE.answer)
+        between.flush()
+        between.clock.advance(3)
+        upstream.finish()
+        between.flush()
+        self.successResultOf(asked)
+        self.assertEqual((between.pages[0].ttfb_ms, between.pages[0].latency_ms), (2000.0, 5000.0))
+
+
+def content_into(answer: Any, got: list[bytes]) -> Any:
+    """Collect the body in `got`; fires at its end, fails where it broke off."""
+    return collect(answer, got.append)
