@@ -9,7 +9,7 @@ import hmac
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agentgateway.admin import AdminToken, on_this_machine
+from agentgateway.admin import AdminToken, Headers, on_this_machine
 from agentgateway.ops.dashboard.shared import Shared
 
 COOKIE: Final = b"agentgateway_dashboard"
@@ -28,13 +28,12 @@ class Access:
         """Whether the fleet may be shown to this caller."""
         if self.may_act(request):
             return True
-        headers = request.requestHeaders.getRawHeaders
         peer = getattr(request.getClientAddress(), "host", None)
-        return self._live.config.gateway.loopback_reads and on_this_machine(peer, headers)
+        return self._live.config.gateway.loopback_reads and on_this_machine(peer, _values(request))
 
     def may_act(self, request: Any) -> bool:
         """Whether this caller has shown the admin token."""
-        if self._token.authorises(request.requestHeaders.getRawHeaders):
+        if self._token.authorises(_values(request)):
             return True
         cookie = request.getCookie(COOKIE) or b""
         return hmac.compare_digest(cookie, self._token.pass_key.encode())
@@ -53,6 +52,11 @@ class Access:
     def _set(self, request: Any, value: bytes, age: int) -> None:
         cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict" % (COOKIE, value, age)
         request.responseHeaders.setRawHeaders(b"Set-Cookie", [cookie])
+
+
+def _values(request: Any) -> Headers:
+    """The values of a header, as bytes whatever they are."""
+    return lambda name: request.requestHeaders.getRawHeaders(name.encode("ascii"))
 
 
 def from_here(request: Any) -> bool:

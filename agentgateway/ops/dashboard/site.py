@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -33,7 +34,9 @@ class SmallRequest(Request):
 class ShortSite(Site):
     """Counts its connections, and closes those that have lasted when `sweep` is called."""
 
+    protocol = HTTPChannel  # type: ignore[assignment]
     requestFactory = SmallRequest
+    noisy = False
     displayTracebacks = False
 
     def __init__(self, root: Resource, seconds: Callable[[], float], **options: Any) -> None:
@@ -66,7 +69,7 @@ class ShortSite(Site):
 def _is_open(channel: Any) -> bool:
     """False where it is closed, and where a WebSocket has taken its transport over."""
     transport = channel.transport
-    return transport is None or (transport.protocol is channel and not transport.disconnected)
+    return transport is None or getattr(transport, "protocol", None) is channel
 
 
 def assets() -> dict[str, Asset]:
