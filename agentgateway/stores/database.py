@@ -30,6 +30,7 @@ _TEXTS: Final = {
     "SQLITE_FULL": "the disk is full",
     "SQLITE_NOTADB": "it is no SQLite database",
     "SQLITE_CORRUPT": "it is damaged",
+    "SQLITE_IOERR": "it cannot be read or written: the disk is full or failing",
 }
 
 

@@ -141,7 +141,7 @@ class DatabaseTests(SynchronousTestCase):
         """On a disk without room the start says which file has none."""
         with full_disk(0):
             error = self.assertRaises(StoreError, self.database().open)
-        self.assertEqual(str(error), f"{self.path}: disk I/O error")
+        self.assertEqual(str(error), f"{self.path}: it cannot be read or written: the disk is full or failing")
 
     def test_not_a_file(self):
         """A folder, a pipe and a symbolic link are refused by what they are."""
