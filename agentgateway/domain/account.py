@@ -5,8 +5,10 @@ once at what it cost (or **released**, when it never went out). Reserved money c
 
 Under ``enforcement: hard`` the amount is the worst case, and at any moment, for every cap, what is spent in its window
 and what is reserved are together no more than the cap. A reservation that is outgrown grows only where there is room.
-Under ``estimate`` the amount is what this agent's calls lately cost, and a stream is cut when spent and accrued money
-reach a cap: a cap is passed by no more than what was in flight. Both ways the truth is booked: `settle` never refuses.
+Under ``estimate`` the amount is what this agent's calls lately cost. Besides, each call has a **risk**: what it may cost
+before anything could stop it. A call begins only while spend and all risks are together below every cap, and streams are
+cut when spend, accrued money and all risks but the largest reach one: so a cap is passed by one call that no one could
+stop, and by one chunk. Either way the truth is booked: `settle` never refuses.
 
 A reservation belongs to no window: it counts against whichever is current. A call is charged to the hour and the day in
 which it settles. Lowering a cap stops new calls and cuts those that have reached it; money spent stays spent.
@@ -18,8 +20,9 @@ from typing import Any, Final, Self
 import attrs
 
 from agentgateway.config.schema import Budget
-from agentgateway.domain.caps import Cap, CapExceeded, Crossing, Estimate, Limit, NotOpen, Reservation, limits_of
+from agentgateway.domain.caps import Cap, CapExceeded, Crossing, Estimate, Limit, Reservation, limits_of
 from agentgateway.domain.counters import PerMinute, Tallies, Tally
+from agentgateway.domain.inflight import InFlight
 from agentgateway.domain.journal import Counted, Record, Released, Reserved, Settled
 from agentgateway.domain.windows import Calendar
 
@@ -43,10 +46,7 @@ class Account:
     """Nano-dollars a minute."""
     call_pace: PerMinute = attrs.Factory(PerMinute)
     """Calls a minute."""
-    reserved: int = 0
-    accrued: int = 0
-    """What the calls in flight have cost so far, all together."""
-    _open: dict[str, Reservation] = attrs.Factory(dict)
+    _open: InFlight = attrs.Factory(InFlight)
     _limits: tuple[Limit, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -72,7 +72,17 @@ class Account:
     @property
     def open(self) -> tuple[Reservation, ...]:
         """The reservations in flight, oldest first."""
-        return tuple(self._open.values())
+        return tuple(self._open)
+
+    @property
+    def reserved(self) -> int:
+        """What the calls in flight hold, all together."""
+        return self._open.reserved
+
+    @property
+    def accrued(self) -> int:
+        """What they have cost so far."""
+        return self._open.accrued
 
     def set_caps(self, budget: Budget) -> None:
         """Other caps, for calls in flight too."""
@@ -96,7 +106,7 @@ class Account:
 
     def fits(self, now: float, amount: int) -> Cap | None:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
-        held = self.reserved + amount
+        held = max(self._open.reserved + amount, self._open.exposed + min(amount, 1))
         for limit in self._limits:
             spent = limit.tally(now).cost
             if spent >= limit.limit or spent + held > limit.limit:
@@ -130,48 +140,70 @@ class Account:
             return amount
         return min(amount, max(1, room if known else room // UNKNOWN_SHARE))
 
-    def reserve(self, now: float, amount: int, id: str) -> Reservation:
+    def risk(self, worst: int, certain: int, stoppable: bool) -> int:
+        """What a call may cost before it could be stopped: a stream its input (`certain`), another call all of it."""
+        if self.budget.enforcement == "hard":  # what is held says it all
+            return 0
+        return min(worst, certain) if stoppable else self.estimate.risk(worst, certain)
+
+    def reserve(self, now: float, amount: int, id: str, risk: int = 0) -> Reservation:
         """Hold `amount` for the call `id`. Raises CapExceeded, or ValueError for an amount or id that cannot be."""
         if amount < 0 or id in self._open:
             raise ValueError(f"cannot reserve {amount} for {id!r}")
         cap = self.fits(now, amount)
         if cap is not None:
             raise CapExceeded(cap)
-        return self.hold(id, amount)
+        return self.hold(id, amount, risk)
 
-    def hold(self, id: str, amount: int) -> Reservation:
+    def hold(self, id: str, amount: int, risk: int = 0) -> Reservation:
         """Reserve without asking the caps: for what a journal or snapshot says has been reserved."""
-        reservation = self._open[id] = Reservation(id, self.id, amount)
-        self.reserved += amount
+        reservation = self._open.add(Reservation(id, self.id, amount, 0, risk))
         self._tell(Reserved(self.id, id, amount))
         return reservation
 
     def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:
         """The call has cost this much by now (it never falls); True when its stream must be cut. Raises NotOpen."""
-        self._require(reservation)
-        more = cost_so_far - reservation.accrued
-        if more > 0:
-            reservation.accrued = cost_so_far
-            self.accrued += more
-        growth = reservation.accrued - reservation.amount
-        outgrown = growth > 0 and not self._grow(now, reservation, growth)
-        return outgrown or self._reached(now)
+        self._open.require(reservation)
+        accrued = max(reservation.accrued, cost_so_far)
+        fits = accrued <= reservation.amount or self.extend(now, reservation, accrued)
+        self._open.change(reservation, reservation.amount, accrued, 0)
+        return not fits or self.reached(now)
+
+    def extend(self, now: float, reservation: Reservation, amount: int) -> bool:
+        """Let a call in flight hold more; False, and nothing has changed, where that passes a cap under `hard`."""
+        room = self.room(now) if self.budget.enforcement == "hard" else None
+        if room is not None and amount - reservation.amount > room:
+            return False
+        self._open.change(reservation, amount, reservation.accrued, reservation.risk)
+        return True
+
+    def reached(self, now: float) -> bool:
+        """Whether running streams have to be cut; under `hard` only a lowered cap can be passed."""
+        slack = 0 if self.budget.enforcement == "hard" else 1
+        taken = self._open.accrued + self._open.at_risk + slack
+        over = max((limit.tally(now).cost + taken - limit.limit for limit in self._limits), default=0)
+        return over > 0 and over > self._open.largest_risk()
+
+    def stop_streams(self, now: float) -> None:
+        """Cut the streams in flight where a cap is reached."""
+        if self._limits and self.reached(now):
+            self._open.stop()
 
     def settle(self, now: float, reservation: Reservation, cost: int) -> tuple[Crossing, ...]:
         """Book what the call cost, whatever it held; gives the warnings this brings. Raises NotOpen, ValueError."""
         if cost < 0:
             raise ValueError(f"a call cannot cost {cost}")
-        self._close(reservation)
+        self._open.remove(reservation)
         for tally in self._tallies(now):
             tally.cost += cost
         self.cost_pace.add(now, cost)
         self.estimate.learn(cost)
         self._tell(Settled(self.id, reservation.id, cost, self._booked_at(now)))
-        return tuple(self._crossings(now, cost))
+        return tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, self.reserved))
 
     def release(self, reservation: Reservation) -> None:
         """The call never went out: its money is free again. Raises NotOpen."""
-        self._close(reservation)
+        self._open.remove(reservation)
         self._tell(Released(self.id, reservation.id))
 
     def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
@@ -183,8 +215,7 @@ class Account:
 
     def recover(self, now: float) -> tuple[Reservation, ...]:
         """After a crash nobody knows what the calls in flight cost: settle each at what it held. Gives those calls."""
-        lost = self.open
-        for reservation in lost:
+        for reservation in (lost := self.open):
             self.settle(now, reservation, reservation.amount)
         return lost
 
@@ -194,8 +225,8 @@ class Account:
             "life": self.life.numbers(),
             "hours": self._hours.rows(),
             "days": self._days.rows(),
-            "estimate": [self.estimate.mean, self.estimate.deviation],
-            "open": {reservation.id: reservation.amount for reservation in self._open.values()},
+            "estimate": [self.estimate.mean, self.estimate.deviation, self.estimate.peak],
+            "open": {reservation.id: reservation.amount for reservation in self._open},
         }
 
     def restore(self, snapshot: Mapping[str, Any], now: float) -> None:
@@ -204,8 +235,7 @@ class Account:
         self._hours = self._hours.restore(self._hours.windows, snapshot["hours"], now)
         self._days = self._days.restore(self._days.windows, snapshot["days"], now)
         self.estimate = Estimate(*snapshot["estimate"])
-        self._open = {id: Reservation(id, self.id, amount) for id, amount in snapshot["open"].items()}
-        self.reserved, self.accrued = sum(snapshot["open"].values()), 0
+        self._open = InFlight.of(Reservation(id, self.id, amount) for id, amount in snapshot["open"].items())
         self.set_caps(self.budget)
 
     def _tallies(self, now: float) -> tuple[Tally, Tally, Tally]:
@@ -214,36 +244,6 @@ class Account:
     def _booked_at(self, now: float) -> float:
         """An instant of the windows that were booked to, also where a clock stepped back has not left them yet."""
         return max(now, self._hours.window(now).start, self._days.window(now).start)
-
-    def _require(self, reservation: Reservation) -> None:
-        if self._open.get(reservation.id) is not reservation:
-            raise NotOpen(reservation.id)
-
-    def _close(self, reservation: Reservation) -> None:
-        self._require(reservation)
-        del self._open[reservation.id]
-        self.reserved -= reservation.amount
-        self.accrued -= reservation.accrued
-
-    def _grow(self, now: float, reservation: Reservation, growth: int) -> bool:
-        room = self.room(now) if self.budget.enforcement == "hard" else None
-        if room is not None and growth > room:
-            return False
-        reservation.amount += growth
-        self.reserved += growth
-        return True
-
-    def _reached(self, now: float) -> bool:
-        """Whether a cap is used up by what is spent and accrued; under `hard` only a lowered cap can be passed."""
-        slack = 0 if self.budget.enforcement == "hard" else 1
-        return any(limit.tally(now).cost + self.accrued + slack > limit.limit for limit in self._limits)
-
-    def _crossings(self, now: float, cost: int) -> Iterator[Crossing]:
-        for limit in self._limits:
-            spent = limit.tally(now).cost
-            for fraction, mark in limit.marks:
-                if spent - cost < mark <= spent:
-                    yield Crossing(fraction, limit.cap(now, self.reserved))
 
     def _tell(self, record: Record) -> None:
         if self.journal is not None:

@@ -1,6 +1,6 @@
 """What an account answers with: caps as they stand, warnings, reservations; and the estimate of a call's cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import attrs
@@ -13,6 +13,7 @@ CapName = Literal["hour", "day", "total"]
 
 _MEAN_WEIGHT: Final = 8
 _DEVIATION_WEIGHT: Final = 4
+_PEAK_WEIGHT: Final = 128
 
 
 @attrs.frozen
@@ -57,6 +58,13 @@ class Limit:
         resets_at = self.window(now).end if self.window else None
         return Cap(self.name, self.limit, self.tally(now).cost, reserved, resets_at)
 
+    def crossings(self, now: float, cost: int, reserved: int) -> "Iterator[Crossing]":
+        """The marks that a settlement of `cost`, booked just now, went over."""
+        spent = self.tally(now).cost
+        for fraction, mark in self.marks:
+            if spent - cost < mark <= spent:
+                yield Crossing(fraction, self.cap(now, reserved))
+
 
 def limits_of(budget: Budget, life: Tally, hours: Tallies, days: Tallies) -> tuple[Limit, ...]:
     """The caps that `budget` sets; the one that lasts longest comes first, since it says best when a refusal ends."""
@@ -94,26 +102,31 @@ class Crossing:
 
 @attrs.define(eq=False)
 class Reservation:
-    """What one call in flight holds; `amount` and `accrued` in nano-dollars."""
+    """What one call in flight holds (`amount`), has cost so far and may cost before it could be stopped: nano-dollars."""
 
     id: str
     agent: str
     amount: int
     accrued: int = 0
+    risk: int = 0
+    stop: Callable[[], object] | None = None
+    """Cuts the call; None where it cannot be."""
 
 
 @attrs.define
 class Estimate:
-    """What a call of one agent costs, from its latest ones: a decaying mean and a decaying mean deviation."""
+    """What a call of one agent costs, from its latest ones: a decaying mean, mean deviation and maximum."""
 
     mean: int = 0
     """0: no call has cost anything yet."""
     deviation: int = 0
+    peak: int = 0
 
     def learn(self, cost: int) -> None:
         """One more call's cost; free calls say nothing about those that are paid for."""
         if cost <= 0:
             return
+        self.peak = max(cost, self.peak - self.peak // _PEAK_WEIGHT)
         if not self.mean:
             self.mean, self.deviation = cost, cost // 2
             return
@@ -125,3 +138,7 @@ class Estimate:
     def amount(self) -> int:
         """Enough for most calls: the mean and twice the deviation."""
         return self.mean + 2 * self.deviation
+
+    def risk(self, worst: int, certain: int) -> int:
+        """What a call may cost that nothing can stop: over its input, twice what the dearest of late cost, or `worst`."""
+        return min(worst, certain + 2 * self.peak) if self.peak else worst

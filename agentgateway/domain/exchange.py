@@ -77,6 +77,8 @@ class Exchange:
     """The breaker's generation, while `target` is being tried."""
     amount: int = 0
     """Nano-dollars to reserve."""
+    risk: int = 0
+    """Nano-dollars that may be spent before the call could be stopped."""
     reservation: Reservation | None = None
 
     # how it went

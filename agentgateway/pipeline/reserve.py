@@ -15,6 +15,7 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
 from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
+from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.circuit import failed
 from agentgateway.pipeline.onion import Answer, Quiet
 
@@ -22,6 +23,7 @@ UNSTATED_OUTPUT = 131_072
 """Output tokens of a call that states no limit: the most that today's models write in one answer."""
 LEAST_OUTPUT = 16
 """An answer of fewer tokens is of no use: such a call is refused rather than lowered."""
+_BYTES_PER_TOKEN = 4
 
 
 class Reserve(Quiet):
@@ -44,6 +46,10 @@ class Reserve(Quiet):
         size = len(exchange.body or b"")
         worst = rates.bound(size, UNSTATED_OUTPUT if asked is None else asked)
         exchange.amount = account.quote(now.wall, worst)
+        if not account.capped:
+            return None
+        certain = rates.cost(Usage(input=-(-size // _BYTES_PER_TOKEN)))
+        exchange.risk = account.risk(worst, certain, exchange.asked.stream)
         cap = account.fits(now.wall, exchange.amount)
         if cap is None:
             return None
@@ -71,8 +77,8 @@ class Reserve(Quiet):
             self._fleet.watch_budget(agent, now)
             what = budget_reason(cap.name, cap.limit)
         else:
-            left = dollars(cap.remaining)
-            what = f"this call may cost more than the ${left} left of the budget of ${dollars(cap.limit)} ({cap.name})"
+            left, limit = dollars(max(0, cap.limit - cap.spent)), f"the budget of ${dollars(cap.limit)} ({cap.name})"
+            what = f"this call and those in flight may cost more than the ${left} left of {limit}"
         when = "raise it to go on" if cap.resets_at is None else f"it resets in {int(cap.resets_at - now.wall)} s"
         return Refusal("budget_exceeded", f"{what}; {when}")
 
@@ -80,7 +86,9 @@ class Reserve(Quiet):
         """Hold the money; the journal has it before anything goes upstream."""
         assert exchange.agent is not None and exchange.surface is not None
         if exchange.surface.billable:
-            exchange.reservation = exchange.agent.account.reserve(now.wall, exchange.amount, exchange.id)
+            exchange.reservation = exchange.agent.account.reserve(
+                now.wall, exchange.amount, exchange.id, exchange.risk
+            )
             self._flush()
 
     def close(self, exchange: Exchange, now: Moment) -> None:
