@@ -34,6 +34,7 @@ class GatewaySite:
         self._live = live
         self._journal = journal
         self._proxy = ProxyResource(live)
+        self.management = management
         self._tree = Site(management)
         self._tree.displayTracebacks = False
 
@@ -59,6 +60,7 @@ class GatewaySite:
         elif body.whole:
             request.process_by(self._tree)
         else:
+            body.narrow(MAX_MANAGEMENT_BODY)
             body.arrived().addCallbacks(lambda _: self._manage(request), _body_failed, errbackArgs=(request,))
 
     # what is no request

@@ -87,6 +87,11 @@ class IncomingBody:
         """Call `invite` once when somebody first asks for the body: the moment for `100 Continue`."""
         self._invite = invite
 
+    def narrow(self, limit: int) -> None:
+        """Take no more than `limit` bytes, from now on."""
+        self._limit = min(self._limit, limit)
+        self.feed(b"")
+
     def overdue(self, elapsed: float, allowed: Callable[[int], float]) -> bool:
         """Whether it is too slow, `elapsed` seconds after it could begin; `allowed(bytes received)` is in seconds."""
         return self.unfinished and self._invite is None and elapsed > allowed(self.received)
