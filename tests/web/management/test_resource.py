@@ -153,7 +153,9 @@ class ChangeTests(SynchronousTestCase):
         """A pause is in force at once; the audit log says who did it, and what was before and after."""
         api = Api(self)
         reply = api.ask("POST", "/api/agents/writer/pause", {"reason": "too\ndear"})
-        self.assertEqual((reply.status, reply.json["status"], reply.json["pause_reason"]), (200, "paused", "too\\ndear"))
+        self.assertEqual(
+            (reply.status, reply.json["status"], reply.json["pause_reason"]), (200, "paused", "too\\ndear")
+        )
         [entry] = api.live.tail
         self.assertEqual((entry.agent, entry.method, entry.path), ("writer", "POST", "/api/agents/writer/pause"))
         self.assertEqual(entry.reason, "admin at 127.0.0.1: active -> paused by operator (too\\ndear)")
@@ -221,7 +223,10 @@ class SocketTests(TestCase):
     async def test_too_large(self):
         """A body of more than 64 KiB is 413, whether it says its length or not."""
         gateway = await start_gateway(self)
-        for fields, body in (((), b"x" * 70_000), (((b"Transfer-Encoding", b"chunked"),), b"11170\r\n" + b"x" * 70_000)):
+        for fields, body in (
+            ((), b"x" * 70_000),
+            (((b"Transfer-Encoding", b"chunked"),), b"11170\r\n" + b"x" * 70_000),
+        ):
             raw = request(b"POST", b"/api/reload", None if fields else body, *fields) + (body if fields else b"")
             answer = await ask(self, gateway.port, raw)
             self.assertEqual(answer.status, 413)
