@@ -1,9 +1,10 @@
 """One call, from its head to its audit record: each step reads what it needs and fills in what it learned."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
+import msgspec
 
 from agentgateway.config.schema import Provider
 from agentgateway.domain.caps import Reservation
@@ -21,12 +22,18 @@ Outcome = Literal["ok", "refused", "upstream_error", "client_gone", "cut", "trun
 Field = tuple[bytes, bytes]
 
 
-@attrs.frozen(slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a call can go, and what it would cost there; `rates` None: no price and none assumed."""
 
     provider: Provider
     rates: Rates | None
+
+
+class Sending(Protocol):
+    """A request's body on its way to a provider."""
+
+    sent: bool
+    """Whether it has been handed to a connection."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -85,8 +92,8 @@ class Exchange:
     position: int = 0
     admitted: bool = False
     closed: bool = False
-    sent: bool = False
-    """Whether the request has reached a provider, which may have begun to work (and to bill)."""
+    sendings: list["Sending | None"] = attrs.Factory(list)
+    """The bodies that were to go to a provider, one for each that was tried; None for a request without one."""
     refusal: Refusal | None = None
     status: int = 0
     outcome: Outcome = "ok"
@@ -110,6 +117,11 @@ class Exchange:
         self.status = refusal.status
         self.reason = refusal.reason
         self.outcome = "upstream_error" if refusal.reason.startswith("upstream_") else "refused"
+
+    @property
+    def sent(self) -> bool:
+        """Whether the request has reached a provider, which may have begun to work (and to bill)."""
+        return any(body is None or body.sent for body in self.sendings)
 
     @property
     def requested_model(self) -> str | None:

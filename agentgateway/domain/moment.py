@@ -1,10 +1,9 @@
 """Time as a value: read once per event at the edge, passed down from there."""
 
-import attrs
+import msgspec
 
 
-@attrs.frozen(slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """A point in time, read once per event: `monotonic` seconds for durations, `wall` epoch seconds for the calendar."""
 
     monotonic: float

@@ -1,10 +1,9 @@
 """What a call used, in tokens: the one shape every dialect is read into and every price is reckoned from."""
 
-import attrs
+import msgspec
 
 
-@attrs.define(slots=True)
-class Usage:
+class Usage(msgspec.Struct, gc=False):
     """Token counts of one call, none negative.
 
     `input`, `output`, `cache_read`, `cache_write` and `cache_write_1h` share no token: `input` excludes cache reads and

@@ -6,7 +6,7 @@ only came because the gateway asked for it. It never raises and never keeps more
 
 from typing import Literal
 
-import attrs
+import msgspec
 
 from agentgateway.domain.usage import Usage
 from agentgateway.providers.dialect import Asked, Reading, Surface
@@ -123,7 +123,7 @@ def settle(reading: Reading, asked: Asked, request_body_len: int, complete: bool
     sent = -(-reading.sent_chars // _CHARS_PER_TOKEN)
     if reading.blind and asked.max_output is not None:
         sent = min(sent, asked.max_output)
-    usage = attrs.evolve(usage, output=max(usage.output, sent))
+    usage = msgspec.structs.replace(usage, output=max(usage.output, sent))
     if not usage.total_input:
         usage.input = usage.reported_input = -(-request_body_len // _CHARS_PER_TOKEN)
     return usage, "estimated"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 import attrs
+import msgspec
 
 from agentgateway.domain.usage import Usage
 
@@ -19,8 +20,7 @@ _STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only",
 _LONGEST_TIER = 32
 
 
-@attrs.frozen(slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a request says of itself."""
 
     model: str | None = None
@@ -35,12 +35,11 @@ class Asked:
     """Its body is what the surface expects: a JSON object, for those that take JSON."""
 
 
-@attrs.define(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What an answer has said so far."""
 
     model: str | None = None
-    usage: Usage = attrs.Factory(Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)
     known: bool = False
     """The provider has said its complete usage."""
     sent_chars: int = 0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
 from agentgateway.domain.exchange import Exchange, Target
@@ -26,7 +27,7 @@ class Attempts:
         """The response to pass on: the first that is no failure, else the last one's. Raises WireError like it."""
         while True:
             try:
-                response = await self._try()
+                response = await self._send()
             except WireError as error:
                 if not self._go_on(isinstance(error, HeadTimeout)):
                     raise
@@ -35,15 +36,13 @@ class Attempts:
                 return response
             response.deliverBody(Discard())
 
-    async def _try(self) -> Any:
+    def _send(self) -> "Deferred[Any]":
         exchange = self._exchange
         assert exchange.target is not None
         upstream = self._live.upstreams[exchange.target.provider.name]
         body = self._incoming.onward(exchange.body)
-        try:
-            return await upstream.send(exchange, body)
-        finally:
-            exchange.sent = exchange.sent or body is None or body.sent
+        exchange.sendings.append(body)
+        return upstream.send(exchange, body)
 
     def _go_on(self, abandoned: bool) -> bool:
         """Turn to the next target whose circuit lets it pass; false where there is none, or no body to send again."""

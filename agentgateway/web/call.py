@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -14,9 +14,10 @@ from agentgateway.pipeline.onion import Hold
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts
 from agentgateway.web.headers import answer_fields, learned
-from agentgateway.web.incoming import Incoming
+from agentgateway.web.incoming import Incoming, on_gone
 from agentgateway.web.live import Live
 from agentgateway.web.relay import ENDED, WHOLE, Cut, Ending, Relay, watch_whole
+from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import RawHeaders, raw
 
@@ -49,12 +50,10 @@ class Call:
 
     def start(self) -> None:
         """Begin; everything else follows by itself."""
-        gone = self._request.notifyFinish()
-        self._work: Deferred[None] = Deferred.fromCoroutine(self._serve())
-        self._work.addErrback(self._bug)
-        gone.addErrback(self._caller_gone)
+        on_gone(self._request, self._caller_gone)
+        self._work = Work(self._serve(), self._bug)
 
-    def _caller_gone(self, _: Failure) -> None:
+    def _caller_gone(self) -> None:
         target = self._exchange.target
         if self._relay is not None and target is not None and target.provider.on_disconnect == "drain":
             self._draining = True

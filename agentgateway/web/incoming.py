@@ -1,9 +1,18 @@
 """The caller's body, whichever kind of request it comes in: the wire's own, or a stock twisted.web one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from agentgateway.wire.body import StreamedBody, WholeBody
 from agentgateway.wire.request import Request
+
+
+def on_gone(request: Any, tell: Callable[[], None]) -> None:
+    """Call `tell` when the caller goes away before its answer is complete."""
+    if isinstance(request, Request):
+        request.gone = tell
+    else:
+        request.notifyFinish().addErrback(lambda _: tell())
 
 
 class Incoming:

@@ -5,7 +5,7 @@
 first does all that twisted.web's own channel would have done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -148,6 +148,8 @@ class Request(server.Request):
     # the end, whichever comes
 
     def _told(self, reason: Failure | None) -> None:
+        if not self.notifications:
+            return
         waiting, self.notifications = self.notifications, []
         for done in waiting:
             if reason is None:
@@ -158,6 +160,8 @@ class Request(server.Request):
     def connectionLost(self, reason: Failure) -> None:
         """The caller went away before the response was complete."""
         self._disconnected = True
+        if self.gone is not None:
+            self.gone()
         self._told(reason)
 
     def notifyFinish(self) -> "Deferred[None]":
@@ -167,3 +171,5 @@ class Request(server.Request):
         return done
 
     cookies: list[bytes] = []
+    gone: Callable[[], None] | None = None
+    """Called when the caller goes away before the response is complete: `notifyFinish` without a Deferred."""

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-import attrs
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -61,7 +61,7 @@ class Costs(SynchronousTestCase):
     @given(FLAT, usages(), st.sampled_from((*BASIC, "web_searches")), COUNTS)
     def test_more_never_costs_less(self, rates: Rates, usage: Usage, name: str, more: int) -> None:
         """More of anything never costs less."""
-        grown = attrs.evolve(usage, **{name: getattr(usage, name) + more})
+        grown = msgspec.structs.replace(usage, **{name: getattr(usage, name) + more})
         self.assertGreaterEqual(rates.cost(grown), rates.cost(usage))
         self.assertGreaterEqual(rates.cost(usage), 0)
 

@@ -27,7 +27,7 @@ class ReckonTests(SynchronousTestCase):
         exchange.asked = exchange.surface.understand(fixture.path, fixture.request)
         exchange.model = exchange.asked.model
         exchange.target = Target(fixture.provider, self.book.rates(fixture.provider, exchange.model or "", NOW.wall))
-        exchange.status, exchange.sent = status, True
+        exchange.status, exchange.sendings = status, [None]
         return exchange, Meter(exchange.surface, fixture.stream, "", False)
 
     def test_answers(self) -> None:
@@ -89,7 +89,7 @@ class ReckonTests(SynchronousTestCase):
         self.assertEqual((exchange.usage.input, exchange.usage.output), (-(-len(CHAT_WHOLE.request) // 4), 0))
         self.assertGreater(exchange.cost, 0)
         unsent, _ = self.called(CHAT_WHOLE)
-        unsent.sent = False
+        unsent.sendings.clear()
         free, _ = self.called(CHAT_WHOLE)
         free.surface = surface("GET", "/v1/models", "openai")
         for nothing in (unsent, free):
