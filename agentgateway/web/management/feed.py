@@ -8,7 +8,7 @@ cannot take what it has for all there was. While nobody follows, nobody listens.
 from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
 from agentgateway.domain.audit import AuditRecord, encode
@@ -29,19 +29,18 @@ class Feed:
         self.followers: set[Follower] = set()
         self._clock = clock
         self._listeners = listeners
-        self._flushing = False
+        self._flushing: IDelayedCall | None = None
 
     def _tell(self, record: AuditRecord) -> None:
         """A new record: to all who want it."""
         line = encode(record)
         for follower in list(self.followers):
             follower.take(record, line)
-        if not self._flushing:
-            self._flushing = True
-            self._clock.callLater(GATHER, self._flush)
+        if self._flushing is None:
+            self._flushing = self._clock.callLater(GATHER, self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False
+        self._flushing = None
         for follower in list(self.followers):
             follower.flush()
         if not self.followers:  # not sooner: the listeners may be on their way through the list
@@ -62,6 +61,9 @@ class Feed:
         """End every stream, in order: the gateway stops."""
         for follower in list(self.followers):
             follower.end()
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flush()
 
 
 @implementer(IPushProducer)

@@ -41,7 +41,8 @@ class ParseTests(SynchronousTestCase):
         for body, shape in (
             (b"[]", Why), (b"null", Why), (b'{"reason": 1}', Why), (b'{"reson": "x"}', Why),
             (b'{"max_cost_per_hour": true}', NewCaps), (b'{"max_cost_per_week": 1}', NewCaps), (b"{}", NewCaps), (b"", NewCaps),
-            (b'{"max_cost_total": -1}', NewCaps), (b'{"max_cost_total": 1e9}', NewCaps), (b'{"max_cost_total": 1e308}', NewCaps),
+            (b'{"max_cost_total": -1}', NewCaps), (b'{"max_cost_total": 1e9}', NewCaps),
+            (b'{"max_cost_total": 1e308}', NewCaps),
             (b'{"max_cost_total": "lots"}', NewCaps), (b'{"max_cost_total": "NaN"}', NewCaps),
             (b'{"max_cost_total": "1e999999999"}', NewCaps), (b'{"max_cost_total": [1]}', NewCaps),
         ):  # fmt: skip
