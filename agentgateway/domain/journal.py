@@ -1,10 +1,12 @@
-"""The changes of a ledger as values: told in order to a new ledger, they make it the same again."""
+"""The changes of a ledger as values: told in order to a new ledger, they make it the same again.
 
-import attrs
+They are structs because two are made for every call; their tags and the order of their fields are a format on disk.
+"""
+
+import msgspec
 
 
-@attrs.frozen
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=False):
     """Call `id` holds `amount` nano-dollars."""
 
     agent: str
@@ -12,8 +14,7 @@ class Reserved:
     amount: int
 
 
-@attrs.frozen
-class Settled:
+class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settle", gc=False):
     """Call `id` cost `cost` nano-dollars, booked at epoch second `at`."""
 
     agent: str
@@ -22,16 +23,14 @@ class Settled:
     at: float
 
 
-@attrs.frozen
-class Released:
+class Released(msgspec.Struct, frozen=True, array_like=True, tag="free", gc=False):
     """Call `id` never went out."""
 
     agent: str
     id: str
 
 
-@attrs.frozen
-class Counted:
+class Counted(msgspec.Struct, frozen=True, array_like=True, tag="count", gc=False):
     """One more answered call, at epoch second `at`."""
 
     agent: str

@@ -6,6 +6,7 @@ A standing is told whole at each change, and the last one told is the one that s
 from typing import Literal
 
 import attrs
+import msgspec
 
 PausedBy = Literal["budget", "policy", "operator"]
 
@@ -29,8 +30,7 @@ class Caps:
     max_cost_total: int | None = None
 
 
-@attrs.frozen
-class Standing:
+class Standing(msgspec.Struct, frozen=True, array_like=True, tag="standing"):
     """One agent's standing; both None: nothing out of the ordinary."""
 
     agent: str

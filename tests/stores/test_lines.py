@@ -44,9 +44,9 @@ class LinesTests(SynchronousTestCase):
             Standing("a", Pause("budget", "day", 1.0, None), Caps(1, None, None)),
         ]
         line = (
-            b'[["hold",["a","c",5]],["settle",["a","c",4,1.5]],["free",["a","c"]],["count",["a",2.0,true,1,2]],'
-            b'["standing",["a",{"by":"budget","reason":"day","since":1.0,"until":null},'
-            b'{"max_cost_per_hour":1,"max_cost_per_day":null,"max_cost_total":null}]]]\n'
+            b'[["hold","a","c",5],["settle","a","c",4,1.5],["free","a","c"],["count","a",2.0,true,1,2],'
+            b'["standing","a",{"by":"budget","reason":"day","since":1.0,"until":null},'
+            b'{"max_cost_per_hour":1,"max_cost_per_day":null,"max_cost_total":null}]]\n'
         )
         self.assertEqual(json.loads(encode_event(event)), json.loads(line))
         self.assertEqual(decode_event(line), event)
