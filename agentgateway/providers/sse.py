@@ -93,6 +93,12 @@ def event_data(block: bytes) -> bytes | None:
     return b"\n".join([line[5:].removeprefix(b" ") for line in lines]) if lines else None
 
 
+def whole_events(data: bytes) -> bytes:
+    """`data` up to and with its last blank line: without the event whose end has not come."""
+    end = max(data.rfind(blank) + len(blank) if blank in data else 0 for blank in (b"\n\n", b"\r\n\r\n", b"\r\r"))
+    return data[:end]
+
+
 class Stripper:
     """Takes the events out for which `unwanted` holds, and passes every other byte on as it came.
 

@@ -1,6 +1,5 @@
 """One call, straight down: admit, send, relay, settle. One coroutine; the caller's leaving cancels it wherever it stands."""
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -8,15 +7,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.onion import Hold
+from agentgateway.web.accrual import accrual
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts
+from agentgateway.web.broken import last_words
 from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming, on_gone
 from agentgateway.web.live import Live
-from agentgateway.web.relay import ENDED, WHOLE, Cut, Ending, Relay, watch_whole
+from agentgateway.web.relay import ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import RawHeaders, raw
@@ -36,6 +38,7 @@ class Call:
         self._relay: Relay | None = None
         self._meter: Meter | None = None
         self._draining = False
+        self._stopped = False
         headers = raw(request.requestHeaders)
         self._exchange = Exchange(
             live.next_id(),
@@ -64,7 +67,7 @@ class Call:
     def _bug(self, failure: Failure) -> None:
         """Never leave a call open or uncounted, not even by a mistake of ours."""
         self._log.failure("call {id} failed", failure, id=self._exchange.id)
-        self._close()
+        self._close(self._live.moment())
         self._request.break_off() if hasattr(self._request, "break_off") else self._request.loseConnection()
 
     @property
@@ -76,9 +79,21 @@ class Call:
         """Cut the answer: an operator says so. False where it has ended by itself."""
         return self._relay is not None and self._relay.cut(ENDED)
 
-    def _close(self) -> None:
-        self._live.streams.pop(self._exchange.id, None)
-        self._onion.close(self._exchange, self._live.moment())
+    def _close(self, now: Moment) -> None:
+        """Into the books; where that uses a cap up, the agent's streams are cut."""
+        exchange = self._exchange
+        self._live.streams.pop(exchange.id, None)
+        self._onion.close(exchange, now)
+        if exchange.agent is not None:
+            exchange.agent.account.stop_streams(now.wall)
+
+    def _stop(self) -> None:
+        """Cut the answer, or give the call up that has none yet: a cap is reached."""
+        if self._relay is not None:
+            self._relay.cut(SPENT)
+        elif self._meter is None:
+            self._stopped = True
+            self._work.cancel()
 
     # the way
 
@@ -86,10 +101,13 @@ class Call:
         try:
             refusal = await self._admit()
             if refusal is None:
+                self._be_stoppable()
                 await self._relay_answer(await self._attempts().answer())
                 return
         except (CallerGone, CancelledError):
-            return self._left()
+            if not self._stopped:
+                return self._left()
+            refusal = self._given_up()
         except WireError as error:
             refusal = self._failed(error)
         self._refuse(refusal)
@@ -103,6 +121,11 @@ class Call:
             answer = self._onion.admit(exchange, self._live.moment())
         return answer
 
+    def _be_stoppable(self) -> None:
+        reservation, asked = self._exchange.reservation, self._exchange.asked
+        if reservation is not None and asked is not None and asked.stream:
+            reservation.stop = self._stop
+
     async def _relay_answer(self, response: Any) -> None:
         self._head(response)
         assert self._meter is not None
@@ -111,7 +134,8 @@ class Call:
             await self._settled(WHOLE)
             self._finish(held, WHOLE)
             return
-        self._relay = relay = Relay(self._request, response, self._meter, self._spent())
+        spent = accrual(self._exchange, self._meter, self._reckoner, self._live.moment)
+        self._relay = relay = Relay(self._request, response, self._meter, spent)
         relay.start()
         ending = await relay.settled
         await self._settled(ending)
@@ -130,21 +154,6 @@ class Call:
 
     def _attempts(self) -> Attempts:
         return Attempts(self._live, self._reckoner, self._exchange, self._incoming)
-
-    def _spent(self) -> Callable[[], bool] | None:
-        """For streams under a cap: accrues what has come by now, and says whether a cap is reached."""
-        exchange, meter = self._exchange, self._meter
-        reservation, agent = exchange.reservation, exchange.agent
-        if not exchange.streamed or reservation is None or agent is None or meter is None:
-            return None
-
-        def spent() -> bool:
-            if not agent.account.capped:
-                return False
-            now = self._live.moment()
-            return agent.account.accrue(now.wall, reservation, self._reckoner.so_far(exchange, meter.reading, now))
-
-        return spent
 
     def _head(self, response: Any) -> None:
         """Prepare the head of the answer, and the meter."""
@@ -184,29 +193,15 @@ class Call:
         complete = exchange.outcome not in ("truncated", "cut") and not reading.failed
         now = self._live.moment()
         self._reckoner.answered(exchange, self._meter, complete, now)
-        self._live.streams.pop(exchange.id, None)
-        self._onion.close(exchange, now)
+        self._close(now)
 
     def _finish(self, held: bytes, ending: Ending) -> None:
         """Pass on what was held back, and end the answer as it deserves."""
         if self._exchange.outcome in ("truncated", "cut") or ending.error is not None:
-            self._break_off(held, ending)
+            # A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer.
+            self._request.break_off(last_words(self._exchange, held, ending, self._relay))
         else:
             self._request.finish(held)
-
-    def _break_off(self, held: bytes, ending: Ending) -> None:
-        """A stream that was cut never ends cleanly: SDKs take a clean end for a complete answer."""
-        exchange = self._exchange
-        error = ending.error
-        if exchange.streamed and exchange.outcome == "cut" and isinstance(error, Cut):
-            held += self._event(error.reason, error.message)
-        elif exchange.streamed and exchange.outcome == "truncated":
-            refusal = refusal_of(error or WireError("the stream ended without its terminal event"), self._provider)
-            held += self._event(refusal.reason, refusal.message)
-        self._request.break_off(held)
-
-    def _event(self, reason: str, message: str) -> bytes:
-        return dialect(self._exchange).error_event(reason, message, self._exchange.id)
 
     # the ends that are no answer of a provider
 
@@ -217,6 +212,11 @@ class Call:
             self._reckoner.abandoned(exchange, self._live.moment())
         return refusal_of(error, self._provider)
 
+    def _given_up(self) -> Refusal:
+        """A cap was reached before the answer began: what was sent is charged."""
+        self._reckoner.abandoned(self._exchange, self._live.moment())
+        return Refusal("budget_exceeded", f"{SPENT.message} before it began")
+
     @property
     def _provider(self) -> str:
         """Its name, for messages."""
@@ -226,9 +226,12 @@ class Call:
     def _refuse(self, refusal: Refusal) -> None:
         exchange, request = self._exchange, self._request
         exchange.refuse(refusal)
+        if self._stopped:
+            exchange.outcome = "cut"
         fields, body = refusal_answer(refusal, dialect(exchange), exchange.id)
-        self._close()
-        fields += learned(exchange, self._live.moment())
+        now = self._live.moment()
+        self._close(now)
+        fields += learned(exchange, now)
         request.setResponseCode(refusal.status)
         request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
         request.finish(body)
@@ -245,4 +248,4 @@ class Call:
             self._reckoner.answered(exchange, self._meter, False, self._live.moment())
         else:
             self._reckoner.abandoned(exchange, self._live.moment())
-        self._close()
+        self._close(self._live.moment())

@@ -17,6 +17,7 @@ from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
 from agentgateway.pipeline.meter import Meter
+from agentgateway.providers.sse import whole_events
 
 
 @attrs.frozen
@@ -69,6 +70,8 @@ class Relay:
         self._draining = False
         self.settled: Deferred[Ending] = Deferred(self._cancelled)
         self.ended: Deferred[Ending] = Deferred(self._cancelled)
+        self.torn = False
+        """Whether the answer stopped in the middle of an event of which the caller has the beginning."""
         self._ending: Ending | None = None
 
     def start(self) -> None:
@@ -91,6 +94,7 @@ class Relay:
 
     def dataReceived(self, data: bytes) -> None:
         """Some of the body."""
+        inside = self._spent is not None and self._meter.inside_event
         try:
             data = self._meter.feed(data)
         except Exception:
@@ -104,7 +108,8 @@ class Relay:
         elif getattr(self._response, "complete", False):
             self._held = [data]
         elif self._spent is not None and not self.settled.called and self._spent():
-            self._held = [data]
+            self._held = [whole_events(data)]
+            self.torn = inside and not self._held[0]
             self._cut(SPENT)
         elif data:
             self._request.write(data)
@@ -114,6 +119,7 @@ class Relay:
         if self.settled.called or self._ending is not None:
             return False
         self._held = self._held or []
+        self.torn = self._meter.inside_event
         self._cut(why)
         return True
 
@@ -126,6 +132,7 @@ class Relay:
         """The end of the body, or of the upstream."""
         error = None if reason.check(ResponseDone, PotentialDataLoss) else reason.value
         self._ending = ending = Ending(True, error if isinstance(error, Exception) else None)
+        self.torn = self._meter.inside_event
         try:
             rest = self._meter.end()
         except Exception:
@@ -190,6 +197,11 @@ class BlindMeter(Meter):
     def __init__(self, failed: Meter) -> None:
         self.reading = failed.reading
         self.reading.known = False
+
+    @property
+    def inside_event(self) -> bool:
+        """Nobody knows."""
+        return True
 
     def feed(self, data: bytes) -> bytes:
         """As it is."""
