@@ -1,7 +1,7 @@
 """Metrics for Prometheus, written out a slice at a time.
 
-Labels and text are made when somebody asks. A few thousand samples take a good part of a second to write, so everything
-else has its turn after each slice.
+Labels and text are made when somebody asks. Ten thousand samples take a tenth of a second to write, too long for calls to
+wait: everything else has its turn after each slice.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class Metrics:
     """`counts.add` hears of each audit record, `tick` once a second; `render` is the whole text."""
 
     def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+        self.sources = sources
         self.counts = Counts(lambda agent: sources.fleet.get(agent) is not None)
         self._lags: deque[float] = deque(maxlen=60)
         self._ticked: float | None = None
@@ -58,10 +58,15 @@ class Metrics:
 
     def tick(self) -> None:
         """Once a second: how late is this?"""
-        now = self._sources.moment().monotonic
+        now = self.sources.moment().monotonic
         if self._ticked is not None:
             self._lags.append(max(0.0, now - self._ticked - 1.0))
         self._ticked = now
+
+    @property
+    def lag(self) -> float:
+        """The longest wait for a turn in the last minute, in seconds."""
+        return max(self._lags, default=0.0)
 
     # telling
 
@@ -73,7 +78,7 @@ class Metrics:
             text = generate_latest(_Only(metric))
             parts.append(text.split(b"\n", 2)[2] if metric.name == last else text)
             last = metric.name
-            await self._sources.rest()
+            await self.sources.rest()
         parts.append(generate_latest(self._process))
         return b"".join(parts)
 
@@ -98,12 +103,12 @@ class Metrics:
         yield from self._spreads("first_byte_seconds", "From a call's head to its answer's.", self.counts.first_byte)
 
     def _numbers(self) -> Iterator[tuple[str, str, float]]:
-        sources = self._sources
+        sources = self.sources
         uptime = sources.moment().monotonic - sources.started.monotonic
         yield "uptime_seconds", "Since the start.", uptime
         yield "agents", "Agents known.", len(sources.fleet)
         yield "open_streams", "Streamed answers under way.", sources.streams()
-        yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", max(self._lags, default=0.0)
+        yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", self.lag
         yield "audit_records_missing", "Audit records that the log file lacks.", sources.missed()
 
     def _counters(self) -> Iterator[tuple[str, str, list[str], Iterator[Sample]]]:
@@ -118,7 +123,7 @@ class Metrics:
         yield "cost_dollars", "What the calls cost.", ["agent", "provider"], cost
 
     def _gauges(self) -> Iterator[tuple[str, str, list[str], Iterator[Sample]]]:
-        sources, now = self._sources, self._sources.moment()
+        sources, now = self.sources, self.sources.moment()
         agents = [agent for name in self.counts.agents if (agent := sources.fleet.get(name)) is not None]
         flying = (([a.id], a.in_flight) for a in agents)
         paused = (([a.id], a.pause is not None) for a in agents)
