@@ -32,6 +32,14 @@ class Provider(Resource):
         return self.fixture.answer if self.at_once else NOT_DONE_YET
 
 
+class BrokenReckoner:
+    """A mistake of ours."""
+
+    def answered(self, *_: Any) -> None:
+        """Cannot."""
+        raise ZeroDivisionError("a mistake of ours")
+
+
 class ProxyTests(SynchronousTestCase):
     """What the wire's own requests can do, stock ones can."""
 
@@ -100,6 +108,17 @@ class ProxyTests(SynchronousTestCase):
         self.assertEqual((answer.code, provider.requests), (401, []))
         self.assertIn(b"authentication_error", self.successResultOf(content(answer)))
         self.assertEqual([page.reason for page in between.pages], ["unknown_agent"])
+
+    def test_mistakes_of_ours(self) -> None:
+        """A bug in the gateway is logged; the call ends, is in the books, and holds nothing."""
+        for fixture in (ANTHROPIC_WHOLE, ANTHROPIC_STREAM):
+            between = Between(Provider(fixture))
+            between.live.reckoner = BrokenReckoner()  # type: ignore[assignment]
+            self.failureResultOf(self.ask(between, fixture).addCallback(content))
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            [record] = between.pages
+            self.assertEqual([agent.in_flight for agent in between.live.fleet], [0] * len(between.live.fleet))
+            self.assertEqual(record.path, "/v1/messages")
 
     def test_time(self) -> None:
         """Latencies are those of the clock that was given."""
