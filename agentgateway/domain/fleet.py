@@ -197,6 +197,7 @@ class Fleet:
         agent.account.set_caps(agent.budget)
         self._tell(agent.standing)
         self.watch_budget(agent, now)
+        agent.account.stop_streams(now.wall)
 
     def watch_budget(self, agent: AgentState, now: Moment) -> None:
         """Pause an agent that has spent a cap up, until that cap's window ends; lift a budget's pause that has no ground."""

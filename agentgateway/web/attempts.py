@@ -6,8 +6,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
 from agentgateway.domain.exchange import Exchange, Target
+from agentgateway.domain.moment import Moment
 from agentgateway.pipeline import circuit
 from agentgateway.pipeline.reckon import Reckoner
+from agentgateway.providers.dialect import Reading
 from agentgateway.web.incoming import Incoming
 from agentgateway.web.live import Live
 from agentgateway.wire.errors import HeadTimeout, WireError
@@ -52,11 +54,21 @@ class Attempts:
             if circuit.may_try(exchange, target, now) is not None:
                 continue
             if abandoned:  # it may have done the work all the same
+                if not self._affords_another(now):
+                    return False
                 self._reckoner.abandoned(exchange, now)
             circuit.leave(exchange, False, now)
             circuit.enter(exchange, target, now)
             return True
         return False
+
+    def _affords_another(self, now: Moment) -> bool:
+        """Whether the budget holds what is lost on the target given up, and all of another."""
+        exchange = self._exchange
+        if exchange.reservation is None or exchange.agent is None:
+            return True
+        lost = self._reckoner.so_far(exchange, Reading(), now)
+        return exchange.agent.account.extend(now.wall, exchange.reservation, exchange.amount + lost)
 
 
 def _failed(status: int) -> bool:

@@ -52,12 +52,17 @@ class Upstream:
         assert exchange.agent is not None
         agent, name = exchange.agent.config, self.provider.name
         # An agent's key belongs to its own provider, and a caller's own to the provider it meant to call.
-        own = agent.provider in (None, name)
+        own = name == agent.provider if agent.provider else name in (exchange.provider_named, _usual(exchange))
         ours = credential(self.provider, agent.api_key if own else None)
         foreign = not own and exchange.provider_named != name
         fields = upstream_fields(exchange, ours, exchange.key_is_ours or foreign)
         method = exchange.method.encode("ascii")
         return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
+
+
+def _usual(exchange: Exchange) -> str:
+    """The provider of an agent that names none."""
+    return exchange.surface.dialect.name if exchange.surface is not None else ""
 
 
 class Upstreams:
