@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -82,7 +81,8 @@ async def start_gateway(testcase: Any, config: str = CONFIG, factory: ServerFact
     """A gateway with `config` (`{provider}` and `{state}` are filled in), in front of `factory`, else of a StandIn."""
     standin = None if factory is not None else StandIn(reactor)
     provider = await listen(testcase, factory or standin)
-    state = tempfile.mkdtemp(prefix="agentgateway-test-")
+    state = os.path.abspath(testcase.mktemp())
+    os.makedirs(state, mode=0o700)
     text = config.format(provider=f"http://127.0.0.1:{provider}", state=state)
     service = GatewayService(parse(text, "test.yaml", os.environ), reactor)
     service.startService()
