@@ -11,12 +11,14 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from agentgateway.domain.account import Account
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.caps import Reservation
-from agentgateway.domain.history import Point
+from agentgateway.domain.history import Point, is_error
 from agentgateway.domain.journal import Record
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.logquery import LogQuery
+from agentgateway.domain.money import NANO
 from agentgateway.domain.standing import Standing
 from agentgateway.errors import GatewayError
 
@@ -42,13 +44,26 @@ class Recovered:
     standings: Sequence[Standing]
     history: Sequence[Point] = ()
 
-    def into(self, ledger: Ledger, append: Callable[[Record], None], now: float) -> tuple[Reservation, ...]:
-        """Make `ledger` what it was, let it tell `append` from now on, and settle what was in flight; gives those calls."""
+    def into(
+        self, ledger: Ledger, append: Callable[[Record], None], now: float, audited: Mapping[str, AuditRecord] = {}
+    ) -> tuple[Reservation, ...]:
+        """Make `ledger` what it was, let it tell `append` from now on, and settle what was in flight; gives those calls.
+
+        A call that is in `audited` (by id) was settled already, a moment before the process died: it costs what that says.
+        """
         ledger.restore(self.snapshots, now)
         for record in self.records:
             ledger.replay(record)
         ledger.journal = append
+        for reservation in [call for account in ledger for call in account.open if call.id in audited]:
+            _settle_as(audited[reservation.id], ledger.account(reservation.agent), reservation, now)
         return ledger.recover(now)
+
+
+def _settle_as(record: AuditRecord, account: Account, reservation: Reservation, now: float) -> None:
+    account.settle(now, reservation, round(record.cost_usd * NANO))
+    tokens = record.input_tokens + record.cache_read_tokens + record.cache_write_tokens
+    account.count(now, error=is_error(record), input_tokens=tokens, output_tokens=record.output_tokens)
 
 
 class IStore(Interface):

@@ -1,6 +1,7 @@
 """The composition root: builds everything from a configuration, gives each part what it needs, and stops it in order."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,21 +19,22 @@ from agentgateway.config.changes import changes
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config, Dashboard, Gateway, Provider
 from agentgateway.domain.alert import Alert, Kind
-from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.audit import AuditRecord, lost_record
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.history import Point
-from agentgateway.domain.journal import Record
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
-from agentgateway.domain.standing import Standing
 from agentgateway.domain.windows import Calendar
-from agentgateway.interfaces import Snapshot
+from agentgateway.interfaces import Change, Snapshot
 from agentgateway.ops.alerts import Alerts
+from agentgateway.ops.drain import drain
 from agentgateway.ops.metrics import Metrics, Sources
+from agentgateway.ops.signals import Signals
+from agentgateway.ops.systemd import Notifier
 from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
-from agentgateway.pipeline.reckon import Reckoner
+from agentgateway.pipeline.reckon import Reckoner, warm
 from agentgateway.stores.audit import AuditLog
 from agentgateway.stores.make import make_store
 from agentgateway.web.live import Live
@@ -60,7 +62,7 @@ class GatewayService(MultiService):
     def __init__(self, config: Config, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
-        self._changes: list[Record] = []
+        self._changes: list[Change] = []
         now = self._moment()
         self.alerts = Alerts()
         self.log = AuditLog(config.audit.log_file, config.audit.max_entries, self._alerting("audit"))
@@ -69,9 +71,10 @@ class GatewayService(MultiService):
         )
         ledger = Ledger(Calendar.of(config.gateway.timezone))
         recovered = self.store.open()
-        recovered.into(ledger, self._journal, now.wall)
+        for lost in recovered.into(ledger, self._journal, now.wall, self.log.latest()):
+            self.log.append(lost_record(lost, now.wall))
         self._flush()
-        fleet = Fleet(config, ledger, now, self._stand, self.alerts.add)
+        fleet = Fleet(config, ledger, now, self._journal, self.alerts.add)
         fleet.restore(recovered.standings, now)
         self.upstreams = Upstreams(self._make_agent)
         self.live = self._build_live(config, fleet, now)
@@ -80,14 +83,55 @@ class GatewayService(MultiService):
         self.feed = Feed(reactor, self.live.listeners)
         self.metrics = self._build_metrics()
         self.server = Server(reactor, self._site(), _server_limits(config.gateway))
+        self.systemd = Notifier(os.environ)
+        self._opened = False
+        self._add_services(config)
+
+    def _add_services(self, config: Config) -> None:
+        self._ports = MultiService()  # type: ignore[no-untyped-call]
         for endpoint in config.gateway.listen:
-            listen(endpoint, self.server, reactor=reactor).setServiceParent(self)
+            listen(endpoint, self.server, reactor=self._reactor).setServiceParent(self._ports)
+        self._ports.setServiceParent(self)
         for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self._checkpoint, self.metrics.tick):
-            timer = TimerService(1.0, guarded(work))
-            timer.clock = reactor
-            timer.setServiceParent(self)
-        if config.dashboard is not None:
-            self._build_dashboard(config.dashboard, recovered.history)
+            self._every(1.0, work)
+        if self.systemd.watchdog is not None:
+            self._every(self.systemd.watchdog, self.systemd.alive)
+        actions: dict[int, Callable[[], object]] = {signal.SIGHUP: self._reload_on_signal, signal.SIGUSR1: self.log.reopen}
+        Signals(self._reactor, actions).setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        timer = TimerService(seconds, guarded(work))
+        timer.clock = self._reactor
+        timer.setServiceParent(self)
+
+    def open(self) -> None:
+        """Take the store into use and be what an earlier process was, once; blocking. Raises StoreError.
+
+        Not done when the service is made: `twistd` forks between that and starting, and a database must not be forked.
+        """
+        if self._opened:
+            return
+        self._opened = True
+        now, fleet = self._moment(), self.live.fleet
+        recovered = self.store.open()
+        recovered.into(fleet.ledger, self._journal, now.wall)
+        self._flush()
+        fleet.restore(recovered.standings, now)
+        warm(self.live.config, self.live.reckoner, now)
+        dashboard = self.live.config.dashboard
+        if dashboard is not None:
+            self._build_dashboard(dashboard, recovered.history)
+
+    def privilegedStartService(self) -> None:
+        """Listen."""
+        self.open()
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+
+    def startService(self) -> None:
+        """Serve calls."""
+        self.open()
+        super().startService()  # type: ignore[no-untyped-call]
+        self.systemd.ready()
 
     def _rules(self, config: Config, fleet: Fleet) -> tuple[Onion, Reckoner]:
         """What calls are governed by under `config`."""
@@ -149,13 +193,17 @@ class GatewayService(MultiService):
     # what the parts ask of each other
 
     def append(self, record: AuditRecord) -> None:
-        """An audit record: into the log, which has it on return, and into the store's index."""
+        """An audit record: into the log, which has it on return, and into the store's index.
+
+        The journal hears of its call's money after the log has the record: the start after a kill in between goes by it.
+        """
         self.log.append(record)
+        self._flush()
         self.store.audit(record)
         for listener in self.live.listeners:
             listener(record)
 
-    def _journal(self, record: Record) -> None:
+    def _journal(self, record: Change) -> None:
         self._changes.append(record)
 
     def _flush(self) -> None:
@@ -163,10 +211,6 @@ class GatewayService(MultiService):
         if self._changes:
             changes, self._changes = self._changes, []
             self.store.append(*changes)
-
-    def _stand(self, standing: Standing) -> None:
-        self._flush()
-        self.store.append(standing)
 
     def _alerting(self, kind: Kind) -> Callable[[str], None]:
         return lambda text: self.alerts.add(Alert(time.time(), kind, text))
@@ -183,6 +227,7 @@ class GatewayService(MultiService):
 
     def _settle_down(self) -> None:
         self.live.fleet.settle_down(self._moment())
+        self._flush()
 
     def _checkpoint(self) -> None:
         self._flush()
@@ -207,19 +252,32 @@ class GatewayService(MultiService):
         self.metrics.counts.reserve(new.agents)
         return changes(old, new)
 
-    def stopService(self) -> "Deferred[None]":
-        """Stop listening, then close what is open, the store last."""
-        self.feed.close()
-        stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
-        stopped.addCallback(self._close)
-        return stopped
+    def _reload_on_signal(self) -> None:
+        self.systemd.reloading()
+        try:
+            _log.info("reloaded {path}: {told}", path=self.live.config.path, told=self.reload())
+        except GatewayError as error:
+            _log.error("not reloaded, nothing has changed:\n{error}", error=str(error))
+        self.systemd.ready()
 
-    def _close(self, _: None) -> "Deferred[None]":
+    def stopService(self) -> "Deferred[None]":
+        """Stop listening, let open calls finish within `drain_timeout`, cut the rest; then close, the store last."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self.systemd.stopping()
+        self.live.draining = True
+        self.feed.close()
+        await self._ports.disownServiceParent()
+        self.server.drain()
+        await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout)
+        await maybeDeferred(super().stopService)
         self.server.close()
         self.upstreams.close()
         self._flush()
-        closed = self.store.close(self._snapshot_of)
-        return closed.addCallback(lambda _: self.log.close())
+        if self._opened:
+            await self.store.close(self._snapshot_of)
+        self.log.close()
 
 
 def guarded(work: Callable[[], object]) -> Callable[[], None]:

@@ -5,6 +5,7 @@ import time
 
 import msgspec
 
+from agentgateway.domain.caps import Reservation
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 
@@ -40,6 +41,7 @@ class AuditRecord(msgspec.Struct, frozen=True):
     """"known", or "assumed" where the model has no price; None where nothing was priced."""
 
 
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _encode = msgspec.json.Encoder().encode
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 """What JSON leaves as it is and a terminal, or a reader of lines, would not."""
@@ -61,6 +63,27 @@ def iso(wall: float) -> str:
     if _stamp[0] != second:  # most calls of a second share its text
         _stamp = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
     return f"{_stamp[1]}.{int((wall - second) * 1000):03d}Z"
+
+
+def lost_record(call: Reservation, now: float) -> AuditRecord:
+    """The record of a call that was in flight when the process was killed: nothing is known of it but what it held."""
+    blank = dict.fromkeys(("provider", "model", "requested_model", "ttfb_ms", "session", "prices"))
+    counts = dict.fromkeys((*_COUNTS, "status", "latency_ms"), 0)
+    return AuditRecord(
+        **blank,  # type: ignore[arg-type]
+        **counts,  # type: ignore[arg-type]
+        id=call.id,
+        ts=iso(now),
+        agent=call.agent,
+        method="",
+        path="",
+        outcome="cut",
+        reason="gateway_killed",
+        stream=False,
+        usage="estimated",
+        cost_usd=call.amount / 1e9,
+        tags=(),
+    )
 
 
 def record_of(exchange: Exchange, now: Moment) -> AuditRecord:

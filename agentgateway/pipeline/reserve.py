@@ -86,13 +86,11 @@ class Reserve(Quiet):
         """Hold the money; the journal has it before anything goes upstream."""
         assert exchange.agent is not None and exchange.surface is not None
         if exchange.surface.billable:
-            exchange.reservation = exchange.agent.account.reserve(
-                now.wall, exchange.amount, exchange.id, exchange.risk
-            )
+            exchange.reservation = exchange.agent.account.reserve(now.wall, exchange.amount, exchange.id, exchange.risk)
             self._flush()
 
     def close(self, exchange: Exchange, now: Moment) -> None:
-        """Settle at what it cost, or release what never went out; count the call."""
+        """Settle at what it cost, or release what never went out; count the call. The journal waits for its record."""
         agent = exchange.agent
         if agent is None or not exchange.admitted:
             return
@@ -106,7 +104,6 @@ class Reserve(Quiet):
             exchange.reservation = None
         usage = exchange.usage
         account.count(now.wall, error=failed(exchange), input_tokens=usage.total_input, output_tokens=usage.output)
-        self._flush()
 
     def _crossed(self, agent: AgentState, crossing: Crossing, now: Moment) -> None:
         cap = crossing.cap

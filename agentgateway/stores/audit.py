@@ -3,11 +3,19 @@
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
 
 from agentgateway.domain.audit import AuditRecord, encode
 from agentgateway.errors import GatewayError
 from agentgateway.stores.files import open_file, reason
 from agentgateway.stores.health import Health
+
+LATEST: Final = 2**20
+"""Bytes of a log that are read back at the start."""
+_decode = msgspec.json.Decoder(AuditRecord).decode
 
 
 class AuditLogError(GatewayError):
@@ -55,6 +63,18 @@ class AuditLog:
             data = self._owed
         self._owed = data[written:]
         self._health.failed(f"cannot write: {why}; records stay in memory only")
+
+    def latest(self) -> dict[str, AuditRecord]:
+        """The last records of the file (a megabyte of them), by the call's id."""
+        if self._fd is None:
+            return {}
+        start = max(0, os.fstat(self._fd).st_size - LATEST)
+        lines = os.pread(self._fd, LATEST, start).split(b"\n")
+        records = []
+        for line in lines:
+            with suppress(msgspec.DecodeError):
+                records.append(_decode(line))
+        return {record.id: record for record in records}
 
     def reopen(self) -> None:
         """Open the path anew, for log rotation; where that fails the old file stays in use, with an alert."""
