@@ -1,0 +1,124 @@
+// One agent: how it stands, its charts, its calls, and what can be done about it.
+
+import { changeBudget, pause, resetBreaker, resume } from "./actions.js";
+import { bar, h, replace, state as nothing, text } from "./dom.js";
+import { chartGrid } from "./charts.js";
+import { exporter } from "./export.js";
+import { ago, clock, count, dollars, forecast, limit, millis, number, percent, WINDOW } from "./format.js";
+import { get } from "./net.js";
+import { recordTable } from "./records.js";
+import { state } from "./state.js";
+
+const EVERY = 5000;
+const fact = (name, value, kind = "") => h("div", {}, h("dt", {}, name), h("dd", { "data-kind": kind }, value));
+
+function capsCard(agent) {
+  const caps = [...agent.caps].reverse().map((cap) => {
+    const fill = bar();
+    fill.set(cap.spent / cap.limit, cap.reserved / cap.limit);
+    const reset = cap.resets_at ? `resets ${clock(cap.resets_at)}` : "never resets";
+    const held = cap.reserved ? `, ${dollars(cap.reserved)} held by calls in flight` : "";
+    return h("li", {}, h("div", { class: "line" }, h("span", {}, `${dollars(cap.spent)} of ${limit(cap.limit)} ${WINDOW[cap.name]}`), h("span", { class: "sub" }, reset)), fill.element, h("span", { class: "sub" }, `${percent(cap.spent / cap.limit)} spent${held}`));
+  });
+  const ends = forecast(agent);
+  const words = ends.cap === null ? "At its present pace no cap is reached before it resets." : ends.seconds === 0 ? `The cap ${WINDOW[ends.cap.name]} is spent.` : `At its present pace the cap ${WINDOW[ends.cap.name]} is reached in ${ends.words}.`;
+  return [h("h2", {}, "Budget"), caps.length ? [h("ul", { class: "caps" }, caps), h("p", { class: "sub" }, words)] : h("p", { class: "sub" }, "No cap is set: it may spend what it likes.")];
+}
+
+function limitsCard(agent, detail) {
+  const limits = detail?.limits;
+  const circuits = Object.entries(agent.circuit_breaker.providers).map(([name, one]) => fact(`Circuit to ${name}`, one.retry_at ? `${one.state}, tried again ${clock(one.retry_at)}` : `${one.state.replace("_", " ")}, ${one.errors} recent errors`, { open: "bad", half_open: "warn" }[one.state]));
+  return [h("h2", {}, "Limits"), h("dl", { class: "facts" },
+    fact("Rate", agent.rate_limit ? `${Math.floor(agent.rate_limit.available)} left of ${agent.rate_limit.limit}` : "no limit"),
+    fact("Tokens", limits?.token_limit ?? "no limit"),
+    fact("At once", limits?.max_concurrency ? `${agent.in_flight} of ${limits.max_concurrency}` : `${agent.in_flight}, no limit`),
+    fact("Falls back to", limits?.fallback.join(", ") || "nothing"),
+    fact("Gateway key", limits?.needs_key ? "asked for" : "not asked for"), circuits)];
+}
+
+function policiesCard(detail) {
+  const policies = detail?.policies ?? [];
+  const items = policies.map((policy) => h("li", {}, h("span", { class: "outcome", "data-kind": policy.holds ? "bad" : "ok" }, policy.holds ? "holds" : "does not hold"), h("span", {}, h("span", { class: "value" }, `${policy.name}: ${policy.action}`), h("code", { class: "sub" }, policy.condition))));
+  return [h("h2", {}, "Policies"), items.length ? h("ul", { class: "policies" }, items) : h("p", { class: "sub" }, "None is for this agent.")];
+}
+
+export function agentView(id) {
+  let detail = null;
+  let records = [];
+  let last = "";
+  const query = `agent=${encodeURIComponent(id)}`;
+  const status = h("span", { class: "status" });
+  const why = h("p", { class: "why" });
+  const sub = h("p", { class: "sub" });
+  const actions = h("div", { class: "actions" });
+  const [budget, limits, policies] = [1, 2, 3].map(() => h("section", { class: "card" }));
+  const facts = h("dl", { class: "facts wide" });
+  const charts = chartGrid(query, get);
+  const table = recordTable(`Calls of ${id}, newest first`, 50);
+  const none = h("div", {});
+  const exports = exporter(`calls-${id}`, () => records).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
+  const content = h("div", { class: "agent" }, facts, h("div", { class: "three" }, budget, limits, policies), charts.element,
+    h("div", { class: "section" }, h("h2", {}, "Recent calls"), h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), table.element, none);
+  const gone = h("div", { hidden: true });
+  const element = h("div", { class: "view free" }, h("a", { class: "back", href: "#/agents" }, "← All agents"), h("div", { class: "title" }, h("div", {}, h("h1", {}, h("span", {}, id), status), sub), actions), why, content, gone);
+
+  async function refresh() {
+    try {
+      detail = await get(`data/agents/${encodeURIComponent(id)}`);
+      records = await get(`data/calls?${query}`);
+      gone.hidden = true;
+      content.hidden = false;
+      draw();
+      await charts.refresh();
+    } catch (error) {
+      if (error.status !== 404) return;
+      content.hidden = true;
+      gone.hidden = false;
+      replace(gone, nothing("There is no such agent", `Nobody called ${id} is configured, and nobody of that name has called.`));
+    }
+  }
+
+  function act(agent) {
+    const after = () => refresh();
+    const button = (words, kind, does) => h("button", { type: "button", class: kind, onclick: () => does(state.agents.get(id) ?? agent, after) }, words);
+    return [agent.status === "paused" ? button("Resume", "primary", resume) : button("Pause", "danger", pause), button("Change budget", "", changeBudget), button("Reset breaker", "", resetBreaker)];
+  }
+
+  function draw() {
+    const agent = state.agents.get(id) ?? detail;
+    if (!agent) return;
+    text(status, agent.status);
+    status.dataset.kind = agent.status;
+    text(sub, [agent.model, agent.provider, ...agent.tags.map((tag) => `#${tag}`)].filter(Boolean).join(" · ") || "not called yet");
+    const until = agent.paused?.until ? `, until ${clock(agent.paused.until)}` : "";
+    text(why, agent.paused ? `Paused by ${agent.paused.by} at ${clock(agent.paused.since)}${until}: ${agent.paused.reason}` : "");
+    why.hidden = !agent.paused;
+    if (last !== agent.status) replace(actions, act(agent));
+    last = agent.status;
+    replace(facts, fact("This hour", dollars(agent.cost_this_hour)), fact("Today", dollars(agent.cost_today)), fact("In total", dollars(agent.total_cost)), fact("Calls a minute", number(agent.calls_per_minute)),
+      fact("Calls in total", number(agent.call_count)), fact("Tokens in", count(agent.input_tokens)), fact("Tokens out", count(agent.output_tokens)), fact("Errors this hour", percent(agent.error_rate), agent.error_rate >= 0.2 ? "bad" : ""),
+      fact("Latency p50", millis(agent.p50_ms)), fact("Latency p95", millis(agent.p95_ms)), fact("First byte p95", millis(agent.ttfb_p95_ms)), fact("Last call", ago(agent.last_call)));
+    replace(budget, capsCard(agent));
+    replace(limits, limitsCard(agent, detail));
+    replace(policies, policiesCard(detail));
+    table.set(records);
+    table.element.hidden = records.length === 0;
+    replace(none, records.length ? [] : nothing("No calls yet", "The first one appears here at once."));
+  }
+
+  function update(what) {
+    if (what.records) {
+      const known = new Set(records.slice(-200).map((record) => record.id));
+      records.push(...state.records.slice(-200).filter((record) => record.agent === id && !known.has(record.id)));
+      records = records.slice(-1000);
+    }
+    if (what.agents || what.records) draw();
+  }
+
+  const timer = setInterval(refresh, EVERY);
+  refresh();
+  return { title: id, element, update, leave() {
+    clearInterval(timer);
+    charts.destroy();
+  } };
+}

@@ -1,0 +1,46 @@
+// Alerts and what policies did, as a timeline, newest first.
+
+import { h, replace, select, state as nothing, text } from "./dom.js";
+import { exporter } from "./export.js";
+import { ago, clock, number } from "./format.js";
+import { state } from "./state.js";
+
+const KINDS = { pause: "warn", budget: "warn", policy: "bad", breaker: "bad", audit: "bad", store: "bad", price: "dim", resume: "ok" };
+const chosen = { kind: "", agent: "" };
+
+export function alertsView() {
+  const list = h("ol", { class: "timeline" });
+  const found = h("span", { class: "found", role: "status" });
+  const none = h("div", {});
+  const kind = select("Kind", [], chosen.kind, (value) => choose("kind", value));
+  const agent = select("Agent", [], chosen.agent, (value) => choose("agent", value));
+  const exports = exporter("alerts", () => wanted()).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
+  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Alerts"), h("div", { class: "tools" }, kind.element, agent.element, found, h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), list, none);
+
+  function choose(name, value) {
+    chosen[name] = value;
+    update();
+  }
+
+  const wanted = () => state.alerts.filter((alert) => (!chosen.kind || alert.kind === chosen.kind) && (!chosen.agent || alert.agent === chosen.agent));
+
+  function item(alert) {
+    const who = alert.agent && h("a", { href: `#/agents/${encodeURIComponent(alert.agent)}` }, alert.agent);
+    return h("li", { "data-kind": KINDS[alert.kind] ?? "dim" },
+      h("span", { class: "when" }, h("time", { datetime: alert.at }, clock(alert.at)), h("span", { class: "sub" }, ago(alert.at))),
+      h("span", { class: "what" }, h("span", { class: "kind" }, alert.kind), h("span", {}, alert.text), who));
+  }
+
+  function update() {
+    const alerts = wanted();
+    kind.set([...new Set(state.alerts.map((alert) => alert.kind))].sort());
+    agent.set([...new Set(state.alerts.map((alert) => alert.agent).filter(Boolean))].sort());
+    replace(list, alerts.slice(-200).reverse().map(item));
+    list.hidden = alerts.length === 0;
+    text(found, `${number(alerts.length)} alerts`);
+    replace(none, alerts.length ? [] : nothing("All is calm", "Pauses, budgets that run low, open circuits and what policies do are told here."));
+  }
+
+  update();
+  return { title: "Alerts", element, update: (what) => what.alerts && update() };
+}

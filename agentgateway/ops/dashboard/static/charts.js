@@ -1,0 +1,119 @@
+// Charts over the gateway's per-minute sums, drawn by uPlot.
+
+import { h } from "./dom.js";
+import { dollars, count, millis } from "./format.js";
+
+const INK = "#9aa7b8";
+const GRID = "#1e2630";
+const HEIGHT = 168;
+const NANO = 1e9;
+
+// what to draw: heading, lines of (label, colour, column, scale), how numbers are written, how a whole is summed up
+export const CHARTS = [
+  ["Cost", [["cost", "#6ee7c8", (row) => row.cost / NANO]], dollars, true],
+  ["Calls", [["calls", "#7cb7ff", (row) => row.calls], ["refused", "#c7a6ff", (row) => row.refused]], count, true],
+  ["Tokens", [["input", "#7cb7ff", (row) => row.input_tokens], ["output", "#6ee7c8", (row) => row.output_tokens]], count, true],
+  ["Errors", [["errors", "#ff8f8f", (row) => row.errors]], count, true],
+  ["Latency", [["p50", "#7cb7ff", (row) => row.p50_ms || null], ["p95", "#f5c76a", (row) => row.p95_ms || null]], millis, false],
+  ["First byte", [["p50", "#7cb7ff", (row) => row.ttfb_p50_ms || null], ["p95", "#f5c76a", (row) => row.ttfb_p95_ms || null]], millis, false],
+];
+
+// Rows for every span of the time shown; a span without a call is all zeros.
+function rowsOf({ now, span, columns }) {
+  const known = new Map(columns.at.map((at, i) => [at, Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[i]]))]));
+  const spans = span === 60 ? 60 : 144;
+  const last = Math.floor(now / span) * span;
+  const none = Object.fromEntries(Object.keys(columns).map((name) => [name, 0]));
+  return Array.from({ length: spans }, (_, i) => last - (spans - 1 - i) * span).map((at) => ({ ...(known.get(at) ?? none), at }));
+}
+
+export class Chart {
+  constructor([title, lines, write, sums]) {
+    Object.assign(this, { title, lines, write, sums });
+    this.box = h("div", { class: "plot", role: "img" });
+    this.summary = h("span", { class: "sub" });
+    this.element = h("figure", { class: "card chart" }, h("figcaption", {}, h("span", {}, title), this.summary), this.box);
+    this.plot = null;
+  }
+
+  draw(history) {
+    const rows = rowsOf(history);
+    const data = [rows.map((row) => row.at), ...this.lines.map(([, , value]) => rows.map(value))];
+    const words = this.inWords(rows, history.span);
+    this.summary.textContent = words;
+    this.box.setAttribute("aria-label", `${this.title}, ${words}`);
+    if (this.plot) this.plot.setData(data);
+    else if (this.box.clientWidth) this.plot = new uPlot(this.options(), data, this.box);
+  }
+
+  inWords(rows, span) {
+    const time = span === 60 ? "last hour" : "last day";
+    const parts = this.lines.map(([label, , value]) => {
+      const values = rows.map(value).filter((one) => one !== null);
+      const shown = this.sums ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
+      return `${this.lines.length > 1 ? `${label} ` : ""}${this.write(shown)}${this.sums ? "" : " at most"}`;
+    });
+    return `${parts.join(", ")} (${time})`;
+  }
+
+  options() {
+    const axis = { stroke: INK, grid: { stroke: GRID, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+    return {
+      width: this.box.clientWidth, height: HEIGHT, padding: [10, 8, 0, 0],
+      cursor: { points: { size: 7 } }, legend: { live: true },
+      scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      axes: [{ ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })), space: 60 },
+        { ...axis, size: 62, values: (_, marks) => marks.map((value) => this.write(value)) }],
+      series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) : "–") },
+        ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: `${colour}1f`, points: { show: false }, spanGaps: false, value: (_, value) => this.write(value) }))],
+    };
+  }
+
+  resize() {
+    if (this.plot && this.box.clientWidth) this.plot.setSize({ width: this.box.clientWidth, height: HEIGHT });
+  }
+
+  destroy() {
+    this.plot?.destroy();
+    this.plot = null;
+  }
+}
+
+// All charts, of an agent, a provider or everything; fetches what they need.
+export function chartGrid(query, fetchJson) {
+  const charts = CHARTS.map((one) => new Chart(one));
+  let span = "hour";
+  let busy = false;
+  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const pick = (name, words) => h("button", { type: "button", "aria-pressed": String(name === span), onclick: (event) => choose(name, event.currentTarget) }, words);
+  const toggle = h("div", { class: "toggle", role: "group", "aria-label": "Time shown" }, pick("hour", "Last hour"), pick("day", "Last day"));
+  const element = h("section", { "aria-label": "Charts" }, h("div", { class: "section" }, h("h2", {}, "Charts"), toggle), problem, h("div", { class: "charts" }, charts.map((chart) => chart.element)));
+
+  function choose(name, button) {
+    span = name;
+    for (const one of toggle.children) one.setAttribute("aria-pressed", String(one === button));
+    refresh();
+  }
+
+  async function refresh() {
+    if (busy) return;
+    busy = true;
+    try {
+      const history = await fetchJson(`data/history?${query}&span=${span}`);
+      problem.hidden = true;
+      for (const chart of charts) chart.draw(history);
+    } catch (error) {
+      problem.textContent = `The charts could not be brought up to date: ${error.message}`;
+      problem.hidden = false;
+    } finally {
+      busy = false;
+    }
+  }
+
+  const resized = () => charts.forEach((chart) => chart.resize());
+  addEventListener("resize", resized);
+  return { element, refresh, destroy() {
+    removeEventListener("resize", resized);
+    charts.forEach((chart) => chart.destroy());
+  } };
+}

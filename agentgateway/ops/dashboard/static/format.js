@@ -1,0 +1,65 @@
+// Numbers and times as people read them.
+
+const DASH = "–";
+const small = new Intl.NumberFormat("en", { maximumFractionDigits: 4, minimumFractionDigits: 2 });
+const cents = new Intl.NumberFormat("en", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat("en");
+
+export function dollars(value) {
+  if (value === null || value === undefined) return DASH;
+  if (value === 0) return "$0";
+  if (value < 0.0001) return "<$0.0001";
+  return "$" + (value < 0.1 ? small : cents).format(value);
+}
+
+export const exact = (value) => (value === null || value === undefined ? DASH : `$${Number(value.toFixed(9))}`);
+export const limit = (value) => (Number.isInteger(value) ? `$${whole.format(value)}` : dollars(value));
+export const count = (value) => (value === null || value === undefined ? DASH : value < 10000 ? whole.format(value) : compact.format(value));
+export const number = (value) => (value === null || value === undefined ? DASH : whole.format(value));
+
+export function percent(value) {
+  if (!value) return "0%";
+  return value < 0.001 ? "<0.1%" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)}%`;
+}
+
+export function millis(value) {
+  if (value === null || value === undefined) return DASH;
+  if (value < 1000) return `${Math.round(value)} ms`;
+  return value < 100000 ? `${(value / 1000).toFixed(value < 10000 ? 2 : 1)} s` : duration(value / 1000);
+}
+
+export function duration(seconds) {
+  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+export function clock(iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? String(iso) : date.toLocaleTimeString("en-GB");
+}
+
+export function ago(iso, now = Date.now()) {
+  if (!iso) return "never";
+  const seconds = (now - Date.parse(iso)) / 1000;
+  return seconds < 5 ? "now" : `${duration(seconds)} ago`;
+}
+
+// When the agent's money ends at its present pace: the cap that is reached first, before it is reset.
+export function forecast(agent) {
+  const pace = agent.cost_per_minute / 60;
+  let first = null;
+  for (const cap of agent.caps) {
+    if (cap.spent >= cap.limit) return { seconds: 0, cap, words: "spent" };
+    if (pace <= 0) continue;
+    const seconds = (cap.limit - cap.spent) / pace;
+    const resets = cap.resets_at ? (Date.parse(cap.resets_at) - Date.now()) / 1000 : Infinity;
+    if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: duration(seconds) };
+  }
+  return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "not soon" : DASH };
+}
+
+export const capOf = (agent, name) => agent.caps.find((cap) => cap.name === name) ?? null;
+export const WINDOW = { hour: "per hour", day: "per day", total: "in total" };

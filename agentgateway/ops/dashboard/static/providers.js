@@ -1,0 +1,52 @@
+// Providers: whether they answer, how fast, and whose circuits are open towards them.
+
+import { h, replace, sparkline, state as nothing, text } from "./dom.js";
+import { millis, number, percent } from "./format.js";
+import { state } from "./state.js";
+
+function health(provider) {
+  const rate = provider.calls_last_hour ? provider.errors_last_hour / provider.calls_last_hour : 0;
+  if (provider.open) return ["bad", "circuits open"];
+  if (rate >= 0.2) return ["bad", "failing"];
+  if (provider.half_open || rate >= 0.05) return ["warn", "unsteady"];
+  return provider.calls_last_hour ? ["ok", "healthy"] : ["dim", "not called"];
+}
+
+function card(provider) {
+  const status = h("span", { class: "outcome" });
+  const spark = sparkline(320, 44);
+  const names = ["Calls, last hour", "Error rate", "Latency p50", "p95", "First byte p50", "p95 ", "Circuits open", "half open"];
+  const values = names.map(() => h("dd", {}));
+  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), spark.element, h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])));
+  return { element, set(now) {
+    const [kind, words] = health(now);
+    status.dataset.kind = kind;
+    text(status, words);
+    spark.set(now.spark);
+    const rate = now.calls_last_hour ? now.errors_last_hour / now.calls_last_hour : 0;
+    const shown = [number(now.calls_last_hour), percent(rate), millis(now.p50_ms), millis(now.p95_ms), millis(now.ttfb_p50_ms), millis(now.ttfb_p95_ms), number(now.open), number(now.half_open)];
+    shown.forEach((value, i) => text(values[i], value));
+  } };
+}
+
+export function providersView() {
+  const cards = new Map();
+  const list = h("ul", { class: "cards" });
+  const none = h("div", {});
+  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Providers"), list, none);
+
+  function update() {
+    for (const provider of state.providers) {
+      if (!cards.has(provider.name)) {
+        cards.set(provider.name, card(provider));
+        list.append(cards.get(provider.name).element);
+      }
+      cards.get(provider.name).set(provider);
+    }
+    list.hidden = state.providers.length === 0;
+    replace(none, state.providers.length ? [] : nothing("No provider has been called", "The first call shows which one it went to."));
+  }
+
+  update();
+  return { title: "Providers", element, update };
+}
