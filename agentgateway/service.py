@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.client import Agent as WebAgent
 
 from agentgateway.admin import admin_token
 from agentgateway.config.changes import changes
@@ -32,6 +33,7 @@ from agentgateway.ops.drain import drain
 from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
+from agentgateway.ops.webhooks import TIMEOUT, Webhooks
 from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner, warm
@@ -64,7 +66,8 @@ class GatewayService(MultiService):
         self._reactor = reactor
         self._changes: list[Change] = []
         now = self._moment()
-        self.alerts = Alerts()
+        self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
+        self.alerts = Alerts(self.webhooks.post)
         self.log = AuditLog(config.audit.log_file, config.audit.max_entries, self._alerting("audit"))
         self.store = make_store(
             config.store, config.gateway.state_dir, reactor, self._alerting("store"), config.durability
@@ -274,6 +277,7 @@ class GatewayService(MultiService):
         await maybeDeferred(super().stopService)
         self.server.close()
         self.upstreams.close()
+        self.webhooks.close()
         self._flush()
         if self._opened:
             await self.store.close(self._snapshot_of)

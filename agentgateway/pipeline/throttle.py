@@ -10,31 +10,33 @@ _BYTES_PER_TOKEN = 4
 _USUAL_OUTPUT = 1024
 """Output tokens a call is taken for before its agent has any history."""
 
+NO_WAIT = (0.0, "")
+
 
 class Throttle(Quiet):
     """The agent's own limits, and the slower ones that policies add."""
 
     def check(self, exchange: Exchange, now: Moment) -> Answer:
-        """Refuses with the true time until the next call would pass."""
+        """Refuses with the true time until the next call would pass: that of the limit that takes longest."""
         agent = exchange.agent
         assert agent is not None
-        limits = agent.config
+        limits, longest = agent.config, NO_WAIT
         if agent.bucket is not None:
             wait = agent.bucket.wait(now.monotonic)
             if wait > 0:
-                return _limited(f"rate_limit of {limits.rate_limit}", wait)
+                longest = max(longest, (wait, f"rate_limit of {limits.rate_limit}"))
         if limits.max_concurrency is not None and agent.in_flight >= limits.max_concurrency:
-            return _limited(f"max_concurrency of {limits.max_concurrency}", 1)
+            longest = max(longest, (1, f"max_concurrency of {limits.max_concurrency}"))
         for throttle in exchange.verdict.throttles:
             wait = throttle.bucket.wait(now.monotonic)
             if wait > 0:
-                return _limited(f"{throttle.bucket.rate} of policy {throttle.policy.name!r}", wait)
+                longest = max(longest, (wait, f"{throttle.bucket.rate} of policy {throttle.policy.name!r}"))
         if agent.tokens is not None and exchange.surface is not None and exchange.surface.billable:
             exchange.tokens_taken = tokens = _expected(exchange, agent)
             wait = agent.tokens.wait(now.monotonic, tokens)
             if wait > 0:
-                return _limited(f"token_limit of {limits.token_limit}", wait)
-        return None
+                longest = max(longest, (wait, f"token_limit of {limits.token_limit}"))
+        return None if longest is NO_WAIT else _limited(*longest)
 
     def take(self, exchange: Exchange, now: Moment) -> None:
         """One call, and the tokens it is expected to use."""
@@ -69,5 +71,5 @@ def _expected(exchange: Exchange, agent: AgentState) -> int:
     return max(1, len(exchange.body or b"") // _BYTES_PER_TOKEN + output)
 
 
-def _limited(limit: str, wait: float) -> Refusal:
+def _limited(wait: float, limit: str) -> Refusal:
     return Refusal("rate_limited", f"the {limit} is used up; the next call passes in {max(0.001, wait):.3f} s", wait)
