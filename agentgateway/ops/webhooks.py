@@ -8,6 +8,7 @@ from collections import deque
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
 from agentgateway.domain.alert import Alert
+from agentgateway.domain.audit import iso
 
 TIMEOUT: Final = 10.0
 """Seconds in which a webhook has to answer."""
