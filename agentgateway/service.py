@@ -27,6 +27,7 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
+from agentgateway.errors import GatewayError
 from agentgateway.interfaces import Change, Snapshot
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.drain import drain
@@ -48,14 +49,20 @@ from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.agent import Agent
 from agentgateway.wire.endpoints import make_endpoint
 from agentgateway.wire.pool import ClientLimits
+from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits, Server
 
 _log = Logger("agentgateway")
 
 
-def use_monotonic_clock(reactor: Any) -> None:
-    """Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; before any is set."""
+def prepare(reactor: Any) -> None:
+    """Make a reactor fit for this service, before anything is scheduled.
+
+    Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; and its name lookups
+    share ten threads, so that slow names delay everything else.
+    """
     type(reactor).seconds = staticmethod(time.monotonic)
+    reactor.installNameResolver(Resolver(reactor))
 
 
 class GatewayService(MultiService):
@@ -91,7 +98,7 @@ class GatewayService(MultiService):
         self._add_services(config)
 
     def _add_services(self, config: Config) -> None:
-        self._ports = MultiService()  # type: ignore[no-untyped-call]
+        self._ports = MultiService()
         for endpoint in config.gateway.listen:
             listen(endpoint, self.server, reactor=self._reactor).setServiceParent(self._ports)
         self._ports.setServiceParent(self)
@@ -99,7 +106,10 @@ class GatewayService(MultiService):
             self._every(1.0, work)
         if self.systemd.watchdog is not None:
             self._every(self.systemd.watchdog, self.systemd.alive)
-        actions: dict[int, Callable[[], object]] = {signal.SIGHUP: self._reload_on_signal, signal.SIGUSR1: self.log.reopen}
+        actions: dict[int, Callable[[], object]] = {
+            signal.SIGHUP: self._reload_on_signal,
+            signal.SIGUSR1: self.log.reopen,
+        }
         Signals(self._reactor, actions).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ from twisted.python import usage
 
 from agentgateway.config.load import load
 from agentgateway.errors import GatewayError
-from agentgateway.service import GatewayService, use_monotonic_clock
+from agentgateway.service import GatewayService, prepare
 
 
 class Options(usage.Options):
@@ -20,7 +20,7 @@ def makeService(options: Options) -> IService:
     """The gateway as one service; every mistake in the configuration is a line on stderr, and the exit status 1."""
     from twisted.internet import reactor
 
-    use_monotonic_clock(reactor)
+    prepare(reactor)
     try:
         return GatewayService(load(options["config"], os.environ), reactor)
     except GatewayError as error:

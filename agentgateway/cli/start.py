@@ -28,9 +28,9 @@ def command(path: str) -> None:
     config = load(path, os.environ)  # mistakes are told before anything of Twisted is loaded
     from twisted.internet import reactor
 
-    from agentgateway.service import GatewayService, use_monotonic_clock
+    from agentgateway.service import GatewayService, prepare
 
-    use_monotonic_clock(reactor)
+    prepare(reactor)
     run(GatewayService(config, reactor), reactor, welcome(config))
 
 
@@ -40,6 +40,7 @@ def run(service: Any, reactor: Any, words: str) -> None:
     from twisted.logger import globalLogBeginner, textFileLogObserver
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    service.open()
     try:
         service.privilegedStartService()
     except (CannotListenError, OSError) as error:

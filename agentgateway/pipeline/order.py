@@ -21,7 +21,7 @@ def build(config: Config, fleet: Fleet, prices: PriceBook, journal: Journal, flu
         [
             Record(journal),
             Identify(fleet),
-            Understand(),
+            Understand(config),
             Screen(fleet),
             Throttle(),
             Choose(config, prices),

@@ -1,5 +1,6 @@
 """What a call used and cost, from what its meter read: one function, the only one that settles."""
 
+from agentgateway.config.schema import Config
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
@@ -12,7 +13,7 @@ class Reckoner:
     """Prices by the model that answered, else by the one asked for."""
 
     def __init__(self, prices: PriceBook) -> None:
-        self._prices = prices
+        self.prices = prices
 
     def answered(self, exchange: Exchange, meter: Meter, complete: bool, now: Moment) -> None:
         """Settle a call to which an answer came, whole or not."""
@@ -48,7 +49,14 @@ class Reckoner:
         context = reading.context
         if context is None and exchange.asked is not None:
             context = exchange.asked.context
-        rates = self._prices.rates_of_call(target.provider, exchange.model, exchange.requested_model, now.wall, context)
+        rates = self.prices.rates_of_call(target.provider, exchange.model, exchange.requested_model, now.wall, context)
         rates = rates or target.rates
         exchange.rates = rates
         return exchange.lost + (rates.cost(usage) if rates is not None else 0)
+
+
+def warm(config: Config, reckoner: Reckoner, now: Moment) -> None:
+    """Load the price list: it takes a quarter of a second that no caller should wait for."""
+    for provider in config.providers.values():
+        reckoner.prices.rates(provider, "gpt-4o", now.wall)
+        return

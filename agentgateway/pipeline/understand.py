@@ -1,5 +1,6 @@
 """What the call asks for: its surface by path, and from a JSON body its model, whether it streams, its output limit."""
 
+from agentgateway.config.schema import Config
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.pipeline.onion import HOLD, Answer, Quiet
@@ -14,12 +15,16 @@ _WHOLE = (b"json", b"urlencoded", b"text/")
 class Understand(Quiet):
     """Holds a call until its body is here, if that has to be read; fills in the default model; asks for usage."""
 
+    def __init__(self, config: Config) -> None:
+        self._apis = {name: provider.api for name, provider in config.providers.items()}
+
     def check(self, exchange: Exchange, now: Moment) -> Answer:
         """Never refuses: malformed JSON passes on, and the provider answers."""
         assert exchange.agent is not None
         agent = exchange.agent.config
         if exchange.surface is None:
-            exchange.surface = surface(exchange.method, exchange.path, agent.provider or "")
+            api = self._apis.get(exchange.provider_named or agent.provider or "", "")
+            exchange.surface = surface(exchange.method, exchange.path, api)
         if exchange.body is None:
             if exchange.body_pending and _read_whole(exchange):
                 return HOLD

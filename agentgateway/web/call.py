@@ -18,7 +18,7 @@ from agentgateway.web.broken import last_words
 from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming, on_gone
 from agentgateway.web.live import Live
-from agentgateway.web.relay import ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
+from agentgateway.web.relay import DRAINED, ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import RawHeaders, raw
@@ -38,7 +38,7 @@ class Call:
         self._relay: Relay | None = None
         self._meter: Meter | None = None
         self._draining = False
-        self._stopped = False
+        self._stopped: Cut | None = None
         headers = raw(request.requestHeaders)
         self._exchange = Exchange(
             live.next_id(),
@@ -53,6 +53,7 @@ class Call:
 
     def start(self) -> None:
         """Begin; everything else follows by itself."""
+        self._live.calls.add(self)
         on_gone(self._request, self._caller_gone)
         self._work = Work(self._serve(), self._bug)
 
@@ -82,17 +83,22 @@ class Call:
     def _close(self, now: Moment) -> None:
         """Into the books; where that uses a cap up, the agent's streams are cut."""
         exchange = self._exchange
+        self._live.calls.discard(self)
         self._live.streams.pop(exchange.id, None)
         self._onion.close(exchange, now)
         if exchange.agent is not None:
             exchange.agent.account.stop_streams(now.wall)
 
-    def _stop(self) -> None:
+    def drain(self) -> None:
+        """The gateway is stopping and has waited for long enough."""
+        self._stop(DRAINED)
+
+    def _stop(self, why: Cut = SPENT) -> None:
         """Cut the answer, or give the call up that has none yet: a cap is reached."""
         if self._relay is not None:
-            self._relay.cut(SPENT)
+            self._relay.cut(why)
         elif self._meter is None:
-            self._stopped = True
+            self._stopped = why
             self._work.cancel()
 
     # the way
@@ -105,9 +111,9 @@ class Call:
                 await self._relay_answer(await self._attempts().answer())
                 return
         except (CallerGone, CancelledError):
-            if not self._stopped:
+            if self._stopped is None:
                 return self._left()
-            refusal = self._given_up()
+            refusal = self._given_up(self._stopped)
         except WireError as error:
             refusal = self._failed(error)
         self._refuse(refusal)
@@ -212,10 +218,10 @@ class Call:
             self._reckoner.abandoned(exchange, self._live.moment())
         return refusal_of(error, self._provider)
 
-    def _given_up(self) -> Refusal:
-        """A cap was reached before the answer began: what was sent is charged."""
+    def _given_up(self, why: Cut) -> Refusal:
+        """Stopped on this side before the answer began: what was sent is charged."""
         self._reckoner.abandoned(self._exchange, self._live.moment())
-        return Refusal("budget_exceeded", f"{SPENT.message} before it began")
+        return Refusal("draining" if why is DRAINED else "budget_exceeded", f"{why.message} before it began")
 
     @property
     def _provider(self) -> str:

@@ -52,6 +52,8 @@ class Live:
     draining: bool = False
     listeners: list[Callable[[AuditRecord], object]] = attrs.Factory(list)
     """Told each new audit record, in the middle of its call: they must be quick, and not raise."""
+    calls: set[Any] = attrs.Factory(set)
+    """Every call under way (`web.call.Call`)."""
     streams: dict[str, Stream] = attrs.Factory(dict)
     """The open ones, by the call's id, oldest first."""
     _prefix: str = attrs.Factory(lambda: "agw_" + secrets.token_hex(5))

@@ -29,6 +29,7 @@ class Cut(Exception):
 
 
 SPENT = Cut("budget_exceeded", "this agent has spent its budget: the answer was cut")
+DRAINED = Cut("draining", "the gateway is stopping: the answer was cut")
 ENDED = Cut("ended_by_operator", "an operator has ended this answer")
 
 

@@ -49,8 +49,16 @@ class GatewaySite:
                 [(b"Content-Type", b"text/plain"), (b"Content-Length", b"%d" % len(_WELCOME))]
             )
             request.finish(_WELCOME)
+        elif self._live.draining:
+            self._refuse(request, Refusal("draining", "the gateway is stopping: try again shortly", 1))
         else:
             self._proxy.render(request)
+
+    def _refuse(self, request: Request, refusal: Refusal) -> None:
+        fields, body = self._turned_away(refusal, request.uri)
+        request.setResponseCode(refusal.status)
+        request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
+        request.finish(body)
 
     def _manage(self, request: Request) -> None:
         """A request to the management API, once its body is here; that is not waited for where it is too long."""

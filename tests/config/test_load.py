@@ -10,6 +10,7 @@ from agentgateway.config import schema
 from agentgateway.config.builtin import BUILTIN
 from agentgateway.config.load import load, parse
 from agentgateway.errors import ConfigError
+from tests.certificates import self_signed
 
 SECRET = "sk-do-not-print-me"
 ENVIRON = {
@@ -140,7 +141,7 @@ class RightTests(SynchronousTestCase):
     def test_ca_file(self):
         """A provider's certificates are looked at, and their path kept."""
         path = self.mktemp()
-        Path(path).write_text("-----BEGIN CERTIFICATE-----\n")
+        Path(path).write_bytes(self_signed()[0])
         config = parse(f"providers: {{openai: {{ca_file: {path}}}}}", "f", {})
         self.assertEqual(config.providers["openai"].ca_file, path)
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config import schema
 from agentgateway.config.load import load, parse
+from tests.certificates import self_signed
 
 EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
 ENVIRON = {
@@ -27,7 +28,7 @@ class ExampleTests(SynchronousTestCase):
     def setUp(self):
         """Bring the keys out; `listen` apart, as it stands instead of host and port."""
         ca_file = os.path.abspath(self.mktemp())
-        Path(ca_file).write_text("-----BEGIN CERTIFICATE-----\n")
+        Path(ca_file).write_bytes(self_signed()[0])
         out = re.sub(r"(?m)^( *)#(?=[^ ])", r"\1", EXAMPLE.read_text().replace("ca.pem", ca_file)).splitlines()
         self.everything = "\n".join(line for line in out if not line.startswith("  listen:"))
         (self.listen,) = (line for line in out if line.startswith("  listen:"))

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.config.schema import Config
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.refusal import Refusal
@@ -48,7 +49,7 @@ class Chooser:
         """A call and what the step says to it."""
         exchange = call(uri, body, (b"x-agent-id", agent.encode()))
         Identify(self.fleet).check(exchange, NOW)
-        Understand().check(exchange, NOW)
+        Understand(Config()).check(exchange, NOW)
         return exchange, self.step.check(exchange, later(at))
 
 

@@ -4,6 +4,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.config.schema import Config
 from agentgateway.domain.exchange import Exchange, Field
 from agentgateway.pipeline.identify import Identify
 from agentgateway.pipeline.onion import HOLD
@@ -23,7 +24,7 @@ def understood(uri: str, body: bytes | None, *fields: Field, agent: str = "plain
     """A call after the step, or held by it (`asked` is None then)."""
     exchange = call(uri, body, (b"x-agent-id", agent.encode()), *fields, body_pending=pending)
     Identify(fleet_of(config_of(CONFIG))).check(exchange, NOW)
-    answer = Understand().check(exchange, NOW)
+    answer = Understand(Config()).check(exchange, NOW)
     assert answer is (HOLD if exchange.asked is None else None)
     return exchange
 
@@ -92,5 +93,5 @@ class UnderstandTests(SynchronousTestCase):
         """When the body is here the held call is understood as if it had been here at once."""
         exchange = understood(CHAT, None, pending=True)
         exchange.body, exchange.body_pending = b'{"model":"x"}', False
-        self.assertIsNone(Understand().check(exchange, NOW))
+        self.assertIsNone(Understand(Config()).check(exchange, NOW))
         self.assertEqual(exchange.requested_model, "x")
