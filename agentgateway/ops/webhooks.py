@@ -13,6 +13,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from agentgateway.domain.alert import Alert
@@ -77,7 +78,7 @@ class Webhooks:
     async def _request(self, webhook: str, alert: Alert) -> None:
         """Send, and leave the answer's body alone. Raises Failed for what is no success, a redirect too."""
         client = HTTPClient(self._agent)  # a new one each: it would keep cookies
-        headers = {"Content-Type": "application/json", "User-Agent": "agentgateway"}
+        headers = Headers({"Content-Type": ["application/json"], "User-Agent": ["agentgateway"]})
         body = body_of(alert)
         response = await client.post(webhook, headers=headers, data=body, allow_redirects=False, unbuffered=True)
         response.deliverBody(Unread())
