@@ -59,9 +59,11 @@ class Client:
     def lines(self, path: str) -> Iterator[bytes]:
         """The lines of an answer as they come, for as long as they do."""
         response = self._ask("GET", path, patient=True)
+        rest = b""
         try:
-            while line := response.readline():
-                yield line
+            while some := response.read1(65_536):  # readline would take a broken stream for one that has ended
+                *whole, rest = (rest + some).split(b"\n")
+                yield from whole
         except (OSError, http.client.HTTPException):
             raise Unreachable("the gateway broke the stream off: it has stopped, or this reader was too slow")
 

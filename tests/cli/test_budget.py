@@ -1,0 +1,52 @@
+"""`agentgateway budget`."""
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.cli.doubles import Scripted, agent
+
+
+class BudgetTests(SynchronousTestCase):
+    """Caps."""
+
+    def gateway(self):
+        """A gateway with one agent."""
+        budget = agent()["budget"]
+        return Scripted(
+            self,
+            {
+                ("GET", "/api/agents/writer"): (200, agent()),
+                ("GET", "/api/budget/writer"): (200, budget),
+                ("PUT", "/api/budget/writer"): (200, budget),
+            },
+        )
+
+    def test_show(self):
+        """Each cap, what is spent of it, when it resets, and what is left."""
+        gateway = self.gateway()
+        result = gateway.run("budget", "writer")
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn("hourly       $0.50 spent, of $5.00, resets at 2026-11-23 16:00 UTC", result.output)
+        self.assertIn("daily       $12.35 spent, no cap", result.output)
+        self.assertIn("$0.25 more is held by calls under way", result.output)
+        self.assertIn("$4.25 remains", result.output)
+        self.assertEqual([method for method, *_ in gateway.asked], ["GET"])
+
+    def test_change(self):
+        """New caps go out exactly as they were typed; `none` lifts one."""
+        gateway = self.gateway()
+        result = gateway.run("budget", "writer", "--hourly", "$2.123456789", "--total", "none")
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertEqual(json.loads(gateway.asked[0][3]), {"max_cost_per_hour": "2.123456789", "max_cost_total": None})
+
+    def test_json(self):
+        """Programs get the API's answer."""
+        self.assertEqual(json.loads(self.gateway().run("budget", "writer", "--json").output), agent()["budget"])
+
+    def test_no_amount(self):
+        """What is no amount is a usage error, and nothing is asked."""
+        gateway = self.gateway()
+        for text in ("-1", "lots", "1e3", "", "1.0000000001", "٣"):
+            self.assertEqual(gateway.run("budget", "writer", "--daily", text).exit_code, 2, text)
+        self.assertEqual(gateway.asked, [])
