@@ -44,9 +44,9 @@ def _run(folder: Path, port: int, dashboard_port: int) -> None:
     from agentgateway.config.load import load
     from agentgateway.demo.fleet import Fleet, demo_config
     from agentgateway.demo.standin import StandIn
-    from agentgateway.service import GatewayService, use_monotonic_clock
+    from agentgateway.service import GatewayService, prepare
 
-    use_monotonic_clock(reactor)
+    prepare(reactor)
     standin: Any = StandIn(reactor)
     provider: Any = reactor.listenTCP(0, standin, interface="127.0.0.1")
     path = folder / "gateway.yaml"
