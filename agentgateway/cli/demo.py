@@ -113,6 +113,10 @@ class Demo(Service):
         self._narrator = Narrator(click.echo)
         self._beat: Any = None
 
+    def open(self) -> None:
+        """The gateway takes its store into use. Raises StoreError."""
+        self._gateway.open()
+
     def privilegedStartService(self) -> None:
         """The gateway listens."""
         self._gateway.privilegedStartService()

@@ -86,6 +86,7 @@ class DemoTests(SynchronousTestCase):
         clock, done = Clock(), list[str]()
         gateway, fleet, port, standin = (Part(name, done) for name in ("gateway", "fleet", "port", "standin"))
         demo = Demo(clock, port, standin, gateway, fleet)  # type: ignore[arg-type]
+        demo.open()
         demo.privilegedStartService()
         demo.startService()
         clock.advance(BEAT)
@@ -93,7 +94,7 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual(
             done,
             [
-                *("gateway.privilegedStartService", "gateway.startService", "fleet.startService"),
+                *("gateway.open", "gateway.privilegedStartService", "gateway.startService", "fleet.startService"),
                 *("fleet.stopService", "gateway.stopService", "port.stopListening", "standin.hang_up"),
             ],
         )
@@ -129,6 +130,7 @@ class WholeTests(TestCase):
                 )
                 await until(lambda: process.over or b"the first time" in process.out, 20)
             said = process.out.decode()
+            self.assertFalse(process.over, said + process.err.decode())
             self.assertIn(f"Port {busy} is taken", said, process.err.decode())
             found = re.search(r"gateway +http://127.0.0.1:(\d+)", said)
             folder = re.search(r"configuration +(\S+)/gateway.yaml", said)
