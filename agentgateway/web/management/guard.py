@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from agentgateway.admin import AdminToken, Headers, on_this_machine
+from agentgateway.admin import FORWARDED, AdminToken, Headers, on_this_machine
 from agentgateway.config.schema import Rate
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.bucket import TokenBucket
@@ -42,7 +42,7 @@ class Guard:
     def __init__(self, token: AdminToken, alert: Callable[[Alert], None]) -> None:
         self._token = token
         self._alert = alert
-        self._guesses: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._guesses: OrderedDict[tuple[str, bool], TokenBucket] = OrderedDict()
 
     def admit(self, peer: str | None, headers: Headers, change: bool, open_reads: bool, now: Moment) -> Caller:
         """Who this is. `change`: more than reading is asked for; `open_reads`: this machine reads without the token."""
@@ -59,7 +59,8 @@ class Guard:
         return Caller("local", shown)
 
     def _check(self, peer: str, headers: Headers, now: Moment) -> None:
-        key = _origin(peer)
+        # Who guesses through a proxy on this machine must not lock out who works on it.
+        key = _origin(peer), any(headers(name) for name in FORWARDED)
         bucket = self._guesses.get(key)
         wait = 0.0 if bucket is None else bucket.wait(now.monotonic)
         if wait > 0:

@@ -65,7 +65,7 @@ class Api:
         self.live = self.service.live
         self.resource = self.service.server.accept.__self__.management
         self.agent = RequestTraversalAgent(self.resource)
-        testcase.addCleanup(self.service.log.close)
+        testcase.addCleanup(self.service.books.log.close)
 
     def write(self, config):
         """Another configuration into the file."""
@@ -100,7 +100,7 @@ class Api:
 
     def happened(self, **fields):
         """One more call is over."""
-        self.service.append(record(**fields))
+        self.service.books.append(record(**fields))
 
     @property
     def alerts(self):

@@ -198,7 +198,7 @@ class SocketTests(TestCase):
         while len(service.feed.followers) > 1:
             for _ in range(50):
                 sent += 1
-                service.append(record(id=f"agw_{sent}", path="/" + "x" * 10_000))
+                service.books.append(record(id=f"agw_{sent}", path="/" + "x" * 10_000))
             await until(lambda last=b'"agw_%d"' % sent: last in reader.received[-20_000:])
             self.assertLess(sent, 5_000)
         found = [part.split(b'"')[0] for part in reader.received.split(b'{"id":"')[1:]]
@@ -209,7 +209,7 @@ class SocketTests(TestCase):
         """A gateway that stops ends the stream; the reader sees that it is whole."""
         gateway = await start_gateway(self)
         reader = await self.follow(gateway, b"&limit=0")
-        gateway.service.append(record(id="agw_last"))
+        gateway.service.books.append(record(id="agw_last"))
         gateway.service.feed.close()
         await until(lambda: reader.received.endswith(b"0\r\n\r\n"))
         self.assertIn(b"agw_last", reader.received)

@@ -19,9 +19,9 @@ class GuardTests(SynchronousTestCase):
         self.alerts = []
         self.guard = Guard(AdminToken(Secret("the-right-one")), self.alerts.append)
 
-    def admit(self, value, peer="10.0.0.1", now=0.0):
+    def admit(self, value, peer="10.0.0.1", now=0.0, **more):
         """The name of the caller, or the code of the refusal."""
-        headers = {"host": [b"gateway.example"], "authorization": [value]}.get
+        headers = ({"host": [b"gateway.example"], "authorization": [value]} | more).get
         try:
             return self.guard.admit(peer, headers, True, True, Moment(now, now)).name
         except Problem as problem:
@@ -60,6 +60,13 @@ class GuardTests(SynchronousTestCase):
             self.assertEqual(self.admit(BAD, peer=f"2001:db8::{number:x}"), "unauthorized")
         self.assertEqual(self.admit(BAD, peer="2001:db8::ffff"), "too_many_attempts")
         self.assertEqual(self.admit(BAD, peer="2001:db8:1::1"), "unauthorized")
+
+    def test_behind_a_proxy(self):
+        """Who guesses through a proxy does not lock out who works on the proxy's machine."""
+        for _ in range(GUESSES.count):
+            self.admit(BAD, peer="127.0.0.1", via=[b"1.1 proxy"])
+        self.assertEqual(self.admit(GOOD, peer="127.0.0.1", via=[b"1.1 proxy"]), "too_many_attempts")
+        self.assertEqual(self.admit(GOOD, peer="127.0.0.1"), "admin")
 
     def test_bounded(self):
         """Guessers from many places are not remembered without end."""

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.harness import start_gateway
 from tests.peers import ask, request
-from tests.web.management.doubles import CONFIG, TOKEN, Api
+from tests.web.management.doubles import CONFIG, Api
 
 READS = ("/api/status", "/api/agents/writer", "/api/budget/writer", "/api/logs", "/metrics", "/api/openapi.json")
 
@@ -61,23 +61,6 @@ class ReadingTests(SynchronousTestCase):
             self.assertIsNone(answer.header("access-control-allow-origin"))
         self.assertEqual(api.get("/api/status").header("cache-control"), "no-store")
 
-    def test_status(self):
-        """Status shows the gateway and every agent, with the fields the contract names."""
-        status = Api(self).get("/api/status").json
-        self.assertEqual([agent["id"] for agent in status["agents"]], ["writer", "coder"])
-        self.assertEqual(status["gateway"]["agents"], 2)
-        writer = status["agents"][0]
-        self.assertEqual(writer["budget"]["max_cost_per_hour"], 5)
-        self.assertEqual(writer["rate_limit"], {"limit": "10/min", "available": 10})
-        self.assertEqual(writer["circuit_breaker"]["state"], "closed")
-
-    def test_many_agents(self):
-        """A fleet of a thousand is shown whole."""
-        api = Api(self, CONFIG.replace("agents:", 'agents:\n  "*": {{}}'))
-        for number in range(1000):
-            api.live.fleet.find(f"agent-{number}", api.live.moment())
-        self.assertEqual(len(api.get("/api/status").json["agents"]), 1002)
-
     def test_head(self):
         """HEAD answers as GET does, without the body."""
         api = Api(self)
@@ -85,13 +68,6 @@ class ReadingTests(SynchronousTestCase):
             reply = api.ask("HEAD", path)
             self.assertEqual((reply.status, reply.body), (200, b""), path)
             self.assertTrue(int(reply.header("content-length")), path)
-
-    def test_draining(self):
-        """While the gateway stops, its health is 503, so that a load balancer looks elsewhere."""
-        api = Api(self)
-        api.live.draining = True
-        reply = api.get("/health")
-        self.assertEqual((reply.status, reply.json["status"]), (503, "draining"))
 
 
 class ErrorTests(SynchronousTestCase):
@@ -128,93 +104,6 @@ class ErrorTests(SynchronousTestCase):
         reply = api.get("/api/status")
         self.assertEqual((reply.status, reply.code), (500, "internal"))
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
-
-
-class ChangeTests(SynchronousTestCase):
-    """Every change wants the token, and leaves its mark."""
-
-    def test_token(self):
-        """Without the token, or with another, nothing changes, not even from this machine."""
-        api = Api(self)
-        for token in (None, "wrong", "", TOKEN + "x"):
-            for method, path in (
-                ("POST", "/api/agents/writer/pause"),
-                ("POST", "/api/agents/writer/resume"),
-                ("PUT", "/api/budget/writer"),
-                ("POST", "/api/reload"),
-            ):
-                api.service.server.accept.__self__.management._guard._guesses.clear()
-                reply = api.ask(method, path, {}, token=token)
-                self.assertEqual(reply.status, 401, (token, path))
-        self.assertIsNone(api.live.fleet.get("writer").pause)
-        self.assertFalse(api.live.tail)
-
-    def test_pause(self):
-        """A pause is in force at once; the audit log says who did it, and what was before and after."""
-        api = Api(self)
-        reply = api.ask("POST", "/api/agents/writer/pause", {"reason": "too\ndear"})
-        self.assertEqual(
-            (reply.status, reply.json["status"], reply.json["pause_reason"]), (200, "paused", "too\\ndear")
-        )
-        [entry] = api.live.tail
-        self.assertEqual((entry.agent, entry.method, entry.path), ("writer", "POST", "/api/agents/writer/pause"))
-        self.assertEqual(entry.reason, "admin at 127.0.0.1: active -> paused by operator (too\\ndear)")
-        self.assertEqual((entry.outcome, entry.status, entry.cost_usd, entry.provider), ("ok", 200, 0, None))
-        self.assertIn("writer is paused: too\\ndear", api.alerts)
-
-    def test_resume(self):
-        """Resuming ends it; nothing at all is a fine body."""
-        api = Api(self)
-        api.ask("POST", "/api/agents/writer/pause")
-        reply = api.ask("POST", "/api/agents/writer/resume")
-        self.assertEqual((reply.status, reply.json["status"]), (200, "idle"))
-        self.assertIn("paused by operator (paused by an operator) -> active", api.live.tail[-1].reason)
-
-    def test_resume_spent(self):
-        """An agent whose budget is spent is not resumed but by raising it, and the answer says so."""
-        api = Api(self)
-        self.assertEqual(api.ask("PUT", "/api/budget/writer", {"max_cost_total": 0}).status, 200)
-        self.assertEqual(api.get("/api/agents/writer").json["status"], "paused")
-        reply = api.ask("POST", "/api/agents/writer/resume")
-        self.assertEqual((reply.status, reply.code), (422, "budget_exceeded"))
-        self.assertIn("PUT /api/budget/writer", reply.json["error"]["message"])
-        api.ask("PUT", "/api/budget/writer", {"max_cost_total": None})
-        self.assertEqual(api.get("/api/agents/writer").json["status"], "idle")
-
-    def test_budget(self):
-        """Caps are exact; those that are not named stay; the log has both figures."""
-        api = Api(self)
-        reply = api.ask("PUT", "/api/budget/writer", {"max_cost_per_day": "0.123456789", "max_cost_total": 100})
-        self.assertEqual(reply.status, 200)
-        budget = api.get("/api/budget/writer").json
-        caps = [budget[name] for name in ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")]
-        self.assertEqual(caps, [5, 0.123456789, 100])
-        said = "admin at 127.0.0.1: max_cost_per_day none -> $0.123456789, max_cost_total none -> $100"
-        self.assertEqual(api.live.tail[-1].reason, said)
-        self.assertEqual(api.ask("PUT", "/api/budget/writer", {"max_cost_per_hour": None}).status, 200)
-        self.assertIsNone(api.get("/api/budget/writer").json["max_cost_per_hour"])
-        self.assertTrue([text for text in api.alerts if "max_cost_per_hour $5 -> none" in text])
-
-    def test_reload(self):
-        """A reload says what it changed."""
-        api = Api(self)
-        api.write(CONFIG.replace("coder:", "tester:"))
-        reply = api.ask("POST", "/api/reload")
-        self.assertEqual((reply.status, reply.json["agents"]["added"]), (200, ["tester"]))
-        self.assertEqual(api.live.tail[-1].reason, "admin at 127.0.0.1: agents added tester; agents removed coder")
-        self.assertEqual(api.get("/api/agents/tester").status, 200)
-
-    def test_reload_of_mistakes(self):
-        """A file with mistakes changes nothing, and the answer names each with its line."""
-        api = Api(self)
-        api.write(CONFIG.replace("10/min", "10/fortnight").replace("coder: {{", "coder: {{colour: red, "))
-        reply = api.ask("POST", "/api/reload")
-        self.assertEqual((reply.status, reply.code), (422, "invalid_config"))
-        mistakes = reply.json["error"]["mistakes"]
-        self.assertEqual([mistake["path"] for mistake in mistakes], ["agents.writer.rate_limit", "agents.coder.colour"])
-        self.assertIn('expected "<count>/<unit>"', mistakes[0]["message"])
-        self.assertFalse(api.live.tail)
-        self.assertTrue([text for text in api.alerts if "nothing changed" in text])
 
 
 class SocketTests(TestCase):
