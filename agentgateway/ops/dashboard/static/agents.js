@@ -2,7 +2,7 @@
 
 import { attr, bar, h, replace, select, sparkline, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
-import { capOf, count, dollars, forecast, limit, millis, number, percent } from "./format.js";
+import { capOf, count, forecast, limit, millis, number, percent, short } from "./format.js";
 import { state } from "./state.js";
 
 const AROUND = 6; // rows kept above and below those in sight
@@ -45,8 +45,8 @@ class Row {
     });
     this.calls = h("span", { class: "value" });
     this.spark = sparkline();
-    this.plain = Object.fromEntries(["forecast", "tokens", "errors", "flight", "rate", "circuit"].map((name) => [name, h("span", { class: "value" })]));
-    this.pairs = Object.fromEntries(["latency", "first"].map((name) => [name, [h("span", { class: "value" }), h("span", { class: "sub" })]]));
+    this.plain = Object.fromEntries(["forecast", "tokens", "errors", "flight", "circuit"].map((name) => [name, h("span", { class: "value" })]));
+    this.pairs = Object.fromEntries(["latency", "first", "rate"].map((name) => [name, [h("span", { class: "value" }), h("span", { class: "sub" })]]));
     this.element = h("tr", {},
       h("th", { scope: "row", class: "c-agent" }, this.link, this.model),
       cell("status", this.status, this.by),
@@ -55,7 +55,7 @@ class Row {
       cell("calls", this.calls, this.spark.element),
       cell("tokens", this.plain.tokens), cell("errors", this.plain.errors),
       cell("latency", this.pairs.latency), cell("first", this.pairs.first),
-      cell("flight", this.plain.flight), cell("rate", this.plain.rate), cell("circuit", this.plain.circuit));
+      cell("flight", this.plain.flight), cell("rate", this.pairs.rate), cell("circuit", this.plain.circuit));
   }
 
   set(agent) {
@@ -72,7 +72,7 @@ class Row {
     const costs = [agent.cost_this_hour, agent.cost_today, agent.total_cost];
     this.costs.forEach(({ name, spent, of, fill }, i) => {
       const cap = capOf(agent, name);
-      text(spent, dollars(costs[i]));
+      text(spent, short(costs[i]));
       text(of, cap ? `of ${limit(cap.limit)}` : "");
       fill.set(cap ? part(cap) : null, cap ? cap.reserved / cap.limit : 0);
     });
@@ -85,6 +85,7 @@ class Row {
     const ends = forecast(agent);
     const { plain, pairs } = this;
     text(plain.forecast, ends.words);
+    attr(plain.forecast, "title", ends.words === "safe" ? "At its present pace no cap is reached before it resets." : null);
     plain.forecast.dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : "";
     text(plain.tokens, count(agent.tokens_this_hour));
     text(plain.errors, percent(agent.error_rate));
@@ -94,8 +95,9 @@ class Row {
     text(pairs.first[0], millis(agent.ttfb_p50_ms));
     text(pairs.first[1], agent.ttfb_p95_ms === null ? "" : `p95 ${millis(agent.ttfb_p95_ms)}`);
     text(plain.flight, number(agent.in_flight));
-    text(plain.rate, agent.rate_limit ? `${Math.floor(agent.rate_limit.available)} of ${agent.rate_limit.limit}` : "no limit");
-    plain.rate.dataset.kind = agent.rate_limit && agent.rate_limit.available < 1 ? "warn" : "";
+    text(pairs.rate[0], agent.rate_limit ? number(Math.floor(agent.rate_limit.available)) : "no limit");
+    text(pairs.rate[1], agent.rate_limit ? `of ${agent.rate_limit.limit}` : "");
+    pairs.rate[0].dataset.kind = agent.rate_limit && agent.rate_limit.available < 1 ? "warn" : "";
     text(plain.circuit, agent.circuit_breaker.state.replace("_", " "));
     plain.circuit.dataset.kind = { open: "bad", half_open: "warn" }[agent.circuit_breaker.state] ?? "";
   }

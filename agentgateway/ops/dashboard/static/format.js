@@ -13,7 +13,13 @@ export function dollars(value) {
   return "$" + (value < 0.1 ? small : cents).format(value);
 }
 
-export const exact = (value) => (value === null || value === undefined ? DASH : `$${Number(value.toFixed(9))}`);
+// The same for where there is little room.
+export function short(value) {
+  if (!value) return "$0";
+  if (value < 0.001) return "<$0.001";
+  return value < 0.1 ? `$${value.toFixed(3)}` : value < 10000 ? dollars(value) : `$${compact.format(value)}`;
+}
+
 export const limit = (value) => (Number.isInteger(value) ? `$${whole.format(value)}` : dollars(value));
 export const count = (value) => (value === null || value === undefined ? DASH : value < 10000 ? whole.format(value) : compact.format(value));
 export const number = (value) => (value === null || value === undefined ? DASH : whole.format(value));
@@ -58,7 +64,7 @@ export function forecast(agent) {
     const resets = cap.resets_at ? (Date.parse(cap.resets_at) - Date.now()) / 1000 : Infinity;
     if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: duration(seconds) };
   }
-  return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "not soon" : DASH };
+  return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "safe" : DASH };
 }
 
 export const capOf = (agent, name) => agent.caps.find((cap) => cap.name === name) ?? null;
