@@ -16,7 +16,7 @@ from agentgateway.web.management import logs
 from agentgateway.web.management.bodies import NewCaps, Why, parse
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.feed import Feed
-from agentgateway.web.management.formats import CONTENT_TYPES, page
+from agentgateway.web.management.formats import CONTENT_TYPES
 from agentgateway.web.management.openapi import DOCUMENT
 from agentgateway.web.management.problems import Problem
 from agentgateway.web.management.questions import Question, question
@@ -137,7 +137,7 @@ class Endpoints:
             await self._follow(asked, wanted)
             return None
         lines = await logs.records(self._live, wanted.query, self._rest)
-        return Answer(page(lines, wanted.format), CONTENT_TYPES[wanted.format])
+        return Answer(await logs.written(lines, wanted.format, self._rest), CONTENT_TYPES[wanted.format])
 
     async def _follow(self, asked: Asked, wanted: Question) -> None:
         follower = self._feed.follow(asked.request, logs.matcher(wanted.query), wanted.format)
@@ -148,7 +148,7 @@ class Endpoints:
             raise
         asked.request.setHeader(b"Content-Type", CONTENT_TYPES[wanted.format])
         known = {msgspec.json.decode(line, type=logs.Key).id for line in lines}
-        follower.begin(known, page(lines, wanted.format))
+        follower.begin(known, await logs.written(lines, wanted.format, self._rest))
 
     def _shown(self, agent: AgentState) -> Answer:
         return _json(agent_view(agent, self._live.moment()))

@@ -10,7 +10,7 @@ from agentgateway.domain.audit import encode, iso
 from agentgateway.domain.logquery import LogQuery
 from agentgateway.interfaces import StoreBusy
 from agentgateway.web.management.logs import matcher, records
-from tests.web.management.doubles import Api, record
+from tests.web.management.doubles import CONFIG, Api, record
 
 START = 1_800_000_000
 
@@ -125,6 +125,15 @@ class EndpointTests(SynchronousTestCase):
         reply = api.get("/api/logs?limit=2&format=jsonl")
         self.assertEqual((reply.header("content-type"), reply.body.count(b"\n")), ("application/x-ndjson", 2))
         self.assertEqual(api.get("/api/logs?agent=nobody").json, [])
+
+    def test_short_memory(self):
+        """A gateway that keeps few records in memory has the others from its store."""
+        api = Api(self, CONFIG.replace("max_entries: 1000", "max_entries: 3"))
+        for second in range(600):
+            api.happened(id=f"agw_{second}", ts=iso(START + second))
+        self.assertEqual(len(api.get("/api/logs?limit=1000").json), 600)
+        self.assertEqual(api.get("/api/logs?limit=1000&format=csv").body.count(b"\n"), 601)
+        self.assertEqual(len(api.get(f"/api/logs?until={START + 5}").json), 5)
 
     def test_mistake(self):
         """A question that makes no sense is a 400."""
