@@ -1,0 +1,78 @@
+"""The books: audit log, journal and store as one. What the kernel has been handed here survives a killed process."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agentgateway.config.schema import Config
+from agentgateway.domain.audit import AuditRecord, lost_record
+from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.standing import Standing
+from agentgateway.interfaces import Change, Recovered, Snapshot
+from agentgateway.stores.audit import AuditLog
+from agentgateway.stores.make import make_store
+
+Alerting = Callable[[str], None]
+
+
+class Books:
+    """Keeps what calls cost and how they went; `listeners` are told each audit record."""
+
+    def __init__(self, config: Config, ledger: Ledger, reactor: Any, log: Alerting, store: Alerting) -> None:
+        """`log` and `store` are told what goes wrong with either. Raises AuditLogError and StoreError."""
+        self._ledger = ledger
+        self._changes: list[Change] = []
+        self._opened = False
+        self.log = AuditLog(config.audit.log_file, config.audit.max_entries, log)
+        self.store = make_store(config.store, config.gateway.state_dir, reactor, store, config.durability)
+        self.listeners: list[Callable[[AuditRecord], object]] = []
+
+    def open(self, fleet: Fleet, now: Moment) -> Recovered:
+        """Take the store into use and be what an earlier process was; blocking. Raises StoreError.
+
+        Not done when the service is made: `twistd` forks between that and starting, and a database must not be forked.
+        """
+        recovered = self.store.open()
+        self._opened = True
+        for lost in recovered.into(self._ledger, self._changes.append, now.wall, self.log.latest()):
+            self.log.append(lost_record(lost, now.wall))
+        self.flush()
+        fleet.restore(recovered.standings, now)
+        return recovered
+
+    def append(self, record: AuditRecord) -> None:
+        """An audit record: into the log, which has it on return, and into the store's index.
+
+        The journal hears of its call's money after the log has the record: the start after a kill in between goes by it.
+        """
+        self.log.append(record)
+        self.flush()
+        self.store.audit(record)
+        for listener in self.listeners:
+            listener(record)
+
+    def flush(self) -> None:
+        """Hand the changes of one event to the kernel, in one write."""
+        if self._changes:
+            self.store.append(*self._changes)
+            self._changes.clear()
+
+    def stand(self, standing: Standing) -> None:
+        """An agent stands otherwise from now on; written with what brought it about."""
+        self._changes.append(standing)
+
+    def checkpoint(self) -> None:
+        """Once a second: the store takes over what the journal has."""
+        self.flush()
+        self.store.checkpoint(self._snapshot_of)
+
+    async def close(self) -> None:
+        """A last checkpoint, then let go of everything."""
+        self.flush()
+        if self._opened:
+            await self.store.close(self._snapshot_of)
+        self.log.close()
+
+    def _snapshot_of(self, agent: str) -> Snapshot:
+        return self._ledger.account(agent).snapshot()
