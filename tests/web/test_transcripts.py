@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,8 +10,9 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import to_nano
-from tests.harness import Running, start_gateway
+from tests.harness import Running, reactor, start_gateway
 from tests.peers import STREAM_HEAD, Answer, Field, Origin, Received, Visit, call_in, chunk, post, response
 from tests.pipeline.test_meter import EXCEPTIONS
 from tests.transcripts import FOLDER, PROVIDERS, Exchange, exchanges
@@ -21,6 +23,9 @@ DRIPPED = 4_500
 """Streams up to this many bytes are also delivered a byte at a time."""
 PATIENT = "circuit_breaker: {{error_threshold: 1000000}}"
 REASONS = {200: b"200 OK", 400: b"400 Bad Request", 404: b"404 Not Found", 429: b"429 Too Many Requests"}
+
+PRICED_AT = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+"""When the expectations were reckoned: some models cost less at night."""
 
 
 def config() -> str:
@@ -104,6 +109,7 @@ class TranscriptTests(TestCase):
         async def scenario() -> None:
             origin = Origin(Player(known, recorded_fields()))
             running = await start_gateway(self, config(), origin)
+            running.service.live.moment = lambda: Moment(reactor.seconds(), PRICED_AT)
             answers: dict[str, tuple[Exchange, Answer]] = {}
             queue = iter(calls)
             await gatherResults([ensureDeferred(self.caller(running, queue, answers)) for _ in range(CALLERS)])
