@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import socket
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -54,7 +56,14 @@ def _run(folder: Path, port: int, dashboard_port: int) -> None:
     gateway = GatewayService(load(str(path), os.environ), reactor)
     url = f"http://127.0.0.1:{port}"
     demo = Demo(reactor, provider, standin, gateway, Fleet(reactor, url))
-    run(demo, reactor, words(url, f"http://127.0.0.1:{dashboard_port}", path))
+    run(demo, reactor, words(url, f"http://127.0.0.1:{dashboard_port}", path, _program(sys.argv[0])))
+
+
+def _program(ran: str) -> str:
+    """How to run this command again in another terminal, where `ran` is what was run now."""
+    if shutil.which("agentgateway"):
+        return "agentgateway"
+    return f"{sys.executable} -m agentgateway" if ran.endswith(".py") else os.path.abspath(ran)
 
 
 def _free(what: str, wanted: int) -> int:
@@ -149,8 +158,8 @@ class Demo(Service):
         click.echo("The demo is over.")
 
 
-def words(url: str, dashboard: str, path: Path) -> str:
-    """Where things are, and what to try."""
+def words(url: str, dashboard: str, path: Path, program: str) -> str:
+    """Where things are, and what to try with `program`, this command."""
     return f"""
 A gateway, a stand-in provider and eight simulated agents are at work. Ctrl-C ends it.
 
@@ -161,10 +170,10 @@ A gateway, a stand-in provider and eight simulated agents are at work. Ctrl-C en
 
 Try in another terminal:
 
-  agentgateway status -c {path}
-  agentgateway logs -f -c {path}
-  agentgateway pause researcher -c {path}     (-r resumes it)
-  agentgateway budget runaway --hourly 10 -c {path}
+  {program} status -c {path}
+  {program} logs -f -c {path}
+  {program} pause researcher -c {path}     (-r resumes it)
+  {program} budget runaway --hourly 10 -c {path}
 
   curl {url}/api/status
   curl {url}/v1/messages -H 'x-agent-id: coder' -H 'content-type: application/json' \\

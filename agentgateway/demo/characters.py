@@ -57,7 +57,7 @@ FLEET = (
     ),
     Character(
         "scribe", "chat/completions", "gpt-4o-mini", "Write the minutes of the meeting in plain words.",
-        pause=2.0, output=600, tags=("writing",), limits={"token_limit": "30000/min"},
+        pause=2.0, output=600, tags=("writing",), limits={"token_limit": "6000/min"},
         streamed=1.0, leaves=0.3,
     ),
     Character(

@@ -106,7 +106,7 @@ class WordsTests(SynchronousTestCase):
 
     def test_places(self) -> None:
         """All addresses and files are named, and the request of the curl line is JSON."""
-        said = words("http://127.0.0.1:8080", "http://127.0.0.1:4040", Path("/tmp/d/gateway.yaml"))
+        said = words("http://127.0.0.1:8080", "http://127.0.0.1:4040", Path("/tmp/d/gateway.yaml"), "agentgateway")
         for place in ("http://127.0.0.1:4040", "/tmp/d/gateway.yaml", "/tmp/d/audit.jsonl", "agentgateway status -c"):
             self.assertIn(place, said)
         body = re.search(r"-d '(.*)'", said)
