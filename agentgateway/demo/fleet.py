@@ -155,7 +155,8 @@ class Fleet(Service):
             status = int(response.code)
         except Exception as error:
             # Whatever went wrong, the agent tries again later, as real ones do; stopping ends the loop above.
-            self._log.debug("{agent} had no answer: {error!r}", agent=name, error=error)
+            if self.running:
+                self._log.debug("{agent} had no answer: {error!r}", agent=name, error=error)
             status = 599
         seen = self.statuses.setdefault(name, [])
         seen.append(status)
