@@ -16,7 +16,7 @@ from agentgateway.demo.standin import StandIn
 from agentgateway.service import GatewayService
 
 reactor: Any = _reactor
-LOCAL = "tcp:0:interface=127.0.0.1"
+LOCAL = "tcp:0:backlog=4096:interface=127.0.0.1"
 
 
 async def listen(testcase: Any, factory: Any, endpoint: str = LOCAL) -> int:

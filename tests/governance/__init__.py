@@ -1,0 +1,1 @@
+"""Limits, budgets, circuits and policies, over real sockets."""
