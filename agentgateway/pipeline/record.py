@@ -29,6 +29,9 @@ class Record(Quiet):
 
     def close(self, exchange: Exchange, now: Moment) -> None:
         """One less, and its record."""
-        if exchange.admitted and exchange.agent is not None:
-            exchange.agent.in_flight -= 1
+        agent, target = exchange.agent, exchange.target
+        if exchange.admitted and agent is not None:
+            agent.in_flight -= 1
+            if target is not None:
+                agent.last_model, agent.last_provider = exchange.model or agent.last_model, target.provider.name
         self._journal.append(record_of(exchange, now))
