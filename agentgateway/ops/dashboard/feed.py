@@ -61,6 +61,9 @@ class Audience(Protocol):
     deflates: bool
     """Takes compressed messages."""
 
+    def end(self, code: int, why: bytes) -> None:
+        """Hang up."""
+
     def show(self, message: Message) -> bool:
         """Send it, unless the viewer does not keep up; then False, and the next one must be whole."""
 

@@ -67,7 +67,7 @@ class Viewer(WebSocketServerProtocol):
         transport.registerProducer(self._valve, True)
         self.deflates = bool(self.websocket_extensions_in_use)
         if len(self.factory.feed.viewers) >= MAX_VIEWERS:
-            self.sendClose(TRY_AGAIN_LATER, "too many viewers")
+            self.end(TRY_AGAIN_LATER, b"too many viewers")
         else:
             self.factory.feed.join(self)
             self.factory.joined()
@@ -91,10 +91,15 @@ class Viewer(WebSocketServerProtocol):
             self._said, self._window = 0, now
         self._said += 1
         if self._said == BURST + 1:
-            self.sendClose(POLICY_VIOLATION, "a viewer has nothing to say")
+            self.end(POLICY_VIOLATION, b"a viewer has nothing to say")
         elif self._said > 10 * BURST:
             self.dropConnection(abort=True)
         return self._said <= BURST
+
+    def end(self, code: int, why: bytes) -> None:
+        """Hang up, with a code of RFC 6455."""
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code, why)
 
     def show(self, message: Message) -> bool:
         """Send `message`, or skip it; see `Audience.show`."""
@@ -136,7 +141,7 @@ class ViewerFactory(WebSocketServerFactory):
     def hang_up(self) -> None:
         """Tell every viewer to come back later."""
         for viewer in list(self.feed.viewers):
-            viewer.sendClose(GOING_AWAY, "the gateway stops")  # type: ignore[attr-defined]
+            viewer.end(GOING_AWAY, b"the gateway stops")
 
 
 def _accept(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:
