@@ -135,7 +135,7 @@ class GatewayService(MultiService):
     def _rules(self, config: Config, fleet: Fleet) -> tuple[Onion, Reckoner]:
         """What calls are governed by under `config`."""
         prices = PriceBook(config.prices, config.unpriced_models)
-        return order.build(config, fleet, prices, self.books, self.books.flush), Reckoner(prices)
+        return order.build(config, fleet, prices, self.books, self.books.flush), Reckoner(prices, self.alerts.add)
 
     def _build_live(self, config: Config, fleet: Fleet, now: Moment) -> Live:
         self.upstreams.configure(config.providers)

@@ -37,6 +37,8 @@ class AgentState:
     """Of `token_limit`."""
     breakers: dict[str, Breaker] = attrs.Factory(dict)
     """By provider."""
+    broken: set[str] = attrs.Factory(set)
+    """Providers whose circuit has opened and not closed since."""
     pause: Pause | None = None
     caps: Caps | None = None
     in_flight: int = 0
@@ -218,6 +220,19 @@ class Fleet:
                 self.watch_budget(agent, now)
             if agent.rules.rules:
                 self.apply(agent, agent.judge(now), now)
+            if agent.breakers:
+                self._watch_circuits(agent, now)
+
+    def _watch_circuits(self, agent: AgentState, now: Moment) -> None:
+        """Tell of circuits that have opened, and of those that have closed again."""
+        for provider, breaker in agent.breakers.items():
+            state = breaker.state(now.monotonic)
+            if state == "open" and provider not in agent.broken:
+                agent.broken.add(provider)
+                self.alert(Alert(now.wall, "breaker", f"{agent.id}: provider {provider!r} keeps failing", agent.id))
+            elif state == "closed" and provider in agent.broken:
+                agent.broken.discard(provider)
+                self.alert(Alert(now.wall, "breaker", f"{agent.id}: provider {provider!r} works again", agent.id))
 
     def apply(self, agent: AgentState, verdict: Verdict, now: Moment) -> None:
         """Do what policies decided, but for what concerns a single call."""

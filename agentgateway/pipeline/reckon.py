@@ -1,6 +1,9 @@
 """What a call used and cost, from what its meter read: one function, the only one that settles."""
 
+from collections.abc import Callable
+
 from agentgateway.config.schema import Config
+from agentgateway.domain.alert import Alert
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
@@ -8,12 +11,18 @@ from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.meter import Meter, settle
 from agentgateway.providers.dialect import Reading
 
+MAX_TOLD = 1_000
+"""Models whose assumed price has been told of: callers choose names."""
+
 
 class Reckoner:
     """Prices by the model that answered, else by the one asked for."""
 
-    def __init__(self, prices: PriceBook) -> None:
+    def __init__(self, prices: PriceBook, alert: Callable[[Alert], None] = lambda _: None) -> None:
+        """`alert` is told once of each model whose price is only assumed."""
         self.prices = prices
+        self._alert = alert
+        self._told: set[str] = set()
 
     def answered(self, exchange: Exchange, meter: Meter, complete: bool, now: Moment) -> None:
         """Settle a call to which an answer came, whole or not."""
@@ -52,7 +61,18 @@ class Reckoner:
         rates = self.prices.rates_of_call(target.provider, exchange.model, exchange.requested_model, now.wall, context)
         rates = rates or target.rates
         exchange.rates = rates
+        if rates is not None and rates.assumed:
+            self._tell(exchange, now)
         return exchange.lost + (rates.cost(usage) if rates is not None else 0)
+
+    def _tell(self, exchange: Exchange, now: Moment) -> None:
+        """Say that a price is assumed, once a model."""
+        model = (exchange.model or exchange.requested_model or "")[:200]
+        if model in self._told or len(self._told) >= MAX_TOLD:
+            return
+        self._told.add(model)
+        text = f"no price is known for model {model!r}: one is assumed until `prices` has it"
+        self._alert(Alert(now.wall, "price", text, exchange.agent_id))
 
 
 def warm(config: Config, reckoner: Reckoner, now: Moment) -> None:

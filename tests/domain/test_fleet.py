@@ -212,3 +212,17 @@ class FleetTests(SynchronousTestCase):
         self.assertIs(coder.breaker("openai"), coder.breaker("openai"))
         self.assertIsNot(coder.breaker("openai"), coder.breaker("groq"))
         self.assertIsNone(coder.breaker("openai").check(later(0).monotonic))
+
+    def test_circuits(self) -> None:
+        """A circuit that opens is told of once, and once that it has closed again."""
+        plain = self.agent("plain")
+        breaker = plain.breaker("anthropic")
+        for _ in range(plain.config.circuit_breaker.error_threshold):
+            breaker.leave(breaker.enter(START.monotonic), False, START.monotonic)
+        for seconds in (1, 2):
+            self.fleet.settle_down(after(seconds))
+        self.assertEqual([alert.text for alert in self.alerts], ["plain: provider 'anthropic' keeps failing"])
+        breaker.reset()
+        self.fleet.settle_down(after(3))
+        self.assertEqual([alert.kind for alert in self.alerts], ["breaker", "breaker"])
+        self.assertIn("works again", self.alerts[-1].text)

@@ -2,10 +2,12 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.alert import Alert
 from agentgateway.domain.exchange import Exchange, Target
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.reckon import Reckoner
+from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface
 from tests.fixtures import ALL, ANTHROPIC_STREAM, ANTHROPIC_WHOLE, CHAT_WHOLE, Fixture
 from tests.pipeline.calls import NOW, call, config_of
@@ -106,3 +108,17 @@ class ReckonTests(SynchronousTestCase):
         self.reckoner.answered(exchange, meter, True, NOW)
         assert exchange.rates is not None
         self.assertEqual(exchange.cost, lost + exchange.rates.cost(CHAT_WHOLE.usage))
+
+    def test_assumed_price(self) -> None:
+        """A model without a price is told of once."""
+        alerts: list[Alert] = []
+        reckoner = Reckoner(self.book, alerts.append)
+        for _ in range(2):
+            exchange, meter = self.called(CHAT_WHOLE)
+            meter.feed(CHAT_WHOLE.answer.replace(b"gpt-4o", b"no-such-model"))
+            meter.end()
+            exchange.asked = Asked(model="no-such-model")
+            reckoner.answered(exchange, meter, True, NOW)
+            self.assertGreater(exchange.cost, 0)
+        self.assertEqual([alert.kind for alert in alerts], ["price"])
+        self.assertIn("no-such-model", alerts[0].text)
