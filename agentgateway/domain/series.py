@@ -169,6 +169,7 @@ class Series:
     def spark(self, now: float) -> list[int]:
         """Calls in each of the latest minutes, this one last."""
         minute = int(now // MINUTE)
+        self.minutes.turn(now)
         if self._spark[0] != minute:
             calls = {values[0] // MINUTE: values[2] for values in map(ROW.unpack, self.minutes.rows)}
             self._spark = (minute, [calls.get(minute - ago, 0) for ago in range(SPARK - 1, -1, -1)])

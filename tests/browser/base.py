@@ -87,6 +87,14 @@ class Gateway:
         connection.close()
         return response.status
 
+    def pause(self, agent: str, reason: str) -> None:
+        """What an operator does from elsewhere."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.dashboard, timeout=PATIENCE)
+        fields = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+        connection.request("POST", f"/act/agents/{agent}/pause", json.dumps({"reason": reason}), fields)
+        assert connection.getresponse().status == 200
+        connection.close()
+
     def stream(self, agent: str) -> http.client.HTTPResponse:
         """A streamed answer that has begun and takes a minute."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)

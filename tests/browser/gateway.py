@@ -29,7 +29,7 @@ def config(gateway: int, dashboard: int, provider: int, state: str, agents: int)
             "model": _MODELS[number],
             "provider": "anthropic" if "claude" in _MODELS[number] else "openai",
             "tags": ["engineering" if number % 2 else "research"],
-            "budget": {"max_cost_per_hour": 5 + 2 * number, "max_cost_per_day": 60},
+            "budget": {"max_cost_per_hour": (3.5, 3, 9, 12, 2.5, 15, 8, 25)[number], "max_cost_per_day": 60},
             "circuit_breaker": {"error_threshold": 3},
         }
     for number in range(agents):
@@ -54,7 +54,7 @@ def past(now: float) -> list[tuple[float, AuditRecord]]:
         at = now - ago
         wave = 1.2 + math.sin(at / 700) + 0.4 * math.sin(at / 97)
         for number, name in enumerate(TEAM):
-            if dice.random() < wave / (2 + number % 3):
+            if dice.random() < wave / (2 + number % 3) * min(1.0, 0.3 + (86_400 - ago) / 86_400):
                 calls.append((at, _call(dice, at, name, _MODELS[number])))
     return calls
 
