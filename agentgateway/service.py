@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import IService, MultiService
 from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
@@ -28,6 +28,7 @@ from agentgateway.domain.windows import Calendar
 from agentgateway.errors import GatewayError
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.drain import drain
+from agentgateway.ops.manhole import manhole
 from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
@@ -84,6 +85,8 @@ class GatewayService(MultiService):
         self.systemd = Notifier(os.environ)
         self._opened = False
         self._add_services(config)
+        if config.admin.manhole is not None:
+            self._manhole(config).setServiceParent(self)
 
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
@@ -105,6 +108,14 @@ class GatewayService(MultiService):
             signal.SIGUSR1: self.books.log.reopen,
         }
         Signals(self._reactor, actions).setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _manhole(self, config: Config) -> IService:
+        live = self.live
+
+        def names() -> dict[str, Any]:
+            return {"fleet": live.fleet, "config": live.config, "store": live.store, "reactor": self._reactor}
+
+        return manhole(config.admin, config.gateway.state_dir, names, self._reactor)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         timer(self._reactor, seconds, work).setServiceParent(self)
