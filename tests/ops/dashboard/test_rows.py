@@ -1,0 +1,83 @@
+"""Tests of agentgateway.ops.dashboard.rows."""
+
+import json
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.domain.history import History
+from agentgateway.domain.view import agent_view
+from agentgateway.ops.dashboard.rows import MAX_CHANGED, Rows, row_view
+from tests.ops.dashboard.doubles import State
+
+
+def look(rows: Rows) -> list[str]:
+    """One look: who has changed."""
+    changed: list[msgspec.Raw] = []
+    for _ in rows.look(changed, []):
+        pass
+    return [json.loads(bytes(row))["id"] for row in changed]
+
+
+class RowTests(SynchronousTestCase):
+    """Rows that are kept."""
+
+    def setUp(self) -> None:
+        """Two agents, looked at once."""
+        self.state = State()
+        self.rows = Rows(self.state, History())
+        look(self.rows)
+
+    def test_changes(self) -> None:
+        """An agent changes with a call, a pause, a new cap, an error of its circuit, and when it falls idle."""
+        self.assertEqual(look(self.rows), [])
+        agent, now = self.state.agent("coder"), self.state.moment()
+        breaker = agent.breaker("openai")
+        for change in (
+            lambda: self.state.call("coder"),
+            lambda: self.state.fleet.pause(agent, "operator", "why", now),
+            lambda: self.state.fleet.resume(agent, "why", now),
+            lambda: setattr(agent, "in_flight", 1),
+            lambda: breaker.leave(breaker.enter(0.0), False, 0.0),
+            lambda: agent.account.hold("call", 1),
+        ):
+            change()
+            self.assertEqual((look(self.rows), look(self.rows)), (["coder"], []))
+        self.state.clock.advance(301)
+        self.assertIn("coder", look(self.rows))
+
+    def test_all(self) -> None:
+        """Everybody's row is there at any time."""
+        self.assertEqual([json.loads(bytes(row))["id"] for row in self.rows.all()], ["coder", "writer"])
+
+    def test_turns(self) -> None:
+        """Where more have changed than one update takes, the rest are told in the next ones: nobody is left out."""
+        names = [f"a{number}" for number in range(2 * MAX_CHANGED + 10)]
+        rows = Rows(State("agents: {" + ", ".join(f"{name}: {{}}" for name in names) + "}"), History())
+        for agent in rows._live.fleet:
+            agent.in_flight = 0
+        first = look(rows)
+        self.assertEqual(sorted(first), sorted(names), "all are new, so all are told")
+        seen: set[str] = set()
+        for _ in range(4):
+            for agent in rows._live.fleet:
+                agent.in_flight += 1
+            update = look(rows)
+            self.assertLessEqual(len(update), MAX_CHANGED)
+            seen |= set(update)
+        self.assertEqual(seen, set(names))
+
+    def test_shape(self) -> None:
+        """A row is what the management API shows of an agent, and more."""
+        agent, now = self.state.agent("coder"), self.state.moment()
+        row = row_view(agent, None, now)
+        self.assertEqual({**row, **agent_view(agent, now)}, row)
+        self.assertEqual(row["caps"][0]["limit"], 5.0)
+        self.assertEqual((row["p50_ms"], row["spark"], row["paused"]), (None, [], None))
+
+    def test_totals(self) -> None:
+        """The totals are the agents' sums."""
+        self.state.call("coder", 0.5)
+        self.state.call("writer", 0.25)
+        look(self.rows)
+        self.assertEqual((self.rows.totals.cost_today, self.rows.totals.calls_this_hour), (750_000_000, 2))
