@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
+from agentgateway.domain.moment import Moment
 from tests.harness import Running
 from tests.peers import Answer, ask, post
 
@@ -98,6 +99,34 @@ def served(running: Running) -> int:
     assert running.standin is not None
     done = [call for call in running.standin.served.recent if call.status == 200]
     return sum(call.input_tokens * INPUT + call.output_tokens * OUTPUT for call in done)
+
+
+class Ahead:
+    """Puts a gateway's clocks ahead, or the wall clock back; its timers' work is done by `settle_down` alone."""
+
+    def __init__(self, running: Running) -> None:
+        self._live = running.service.live
+        self._moment = self._live.moment
+        self.monotonic = self.wall = 0.0
+        self._live.moment = self.now
+
+    def now(self) -> Moment:
+        """The time as the gateway has it."""
+        now = self._moment()
+        return Moment(now.monotonic + self.monotonic, now.wall + self.wall)
+
+    def go(self, seconds: float) -> None:
+        """Time passes."""
+        self.monotonic += seconds
+        self.wall += seconds
+
+    def be(self, wall: float) -> None:
+        """Set the wall clock."""
+        self.wall = wall - self._moment().wall
+
+    def settle_down(self) -> None:
+        """What the gateway does once a second."""
+        self._live.fleet.settle_down(self.now())
 
 
 def check_books(testcase: Any, running: Running, agents: list[str]) -> int:
