@@ -10,7 +10,7 @@ from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 
 
-class AuditRecord(msgspec.Struct, frozen=True):
+class AuditRecord(msgspec.Struct, frozen=True, gc=False):
     """One line of the audit log, its fields in the order they are written."""
 
     id: str
