@@ -125,7 +125,7 @@ class CutTests(TestCase):
 
         async def scenario() -> None:
             for fixture in STREAMS:
-                running, half, caller = await self.begin(fixture, middle(fixture))
+                running, _half, caller = await self.begin(fixture, middle(fixture))
                 mine = account(running, "mine")
                 mine.set_caps(mine.budget.__class__(max_cost_total=mine.accrued + 1))
                 [visit] = running.origin.visits
@@ -155,7 +155,7 @@ class CutTests(TestCase):
 
         async def scenario() -> None:
             fixture = ANTHROPIC_STREAM
-            running, half, first = await self.begin(fixture, middle(fixture))
+            running, _half, first = await self.begin(fixture, middle(fixture))
             raw = post(fixture.path.encode(), fixture.request, (b"x-agent-id", b"mine"))
             running.origin.script = lambda visit, request: None
             second = await call_in(self, running.port)

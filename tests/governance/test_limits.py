@@ -163,7 +163,7 @@ class LimitTests(TestCase):
         """Counting tokens and listing models is never refused for want of money."""
 
         async def scenario() -> None:
-            running, clock = await self.start()
+            running, _clock = await self.start()
             broke = (b"x-agent-id", b"broke")
             refused = await ask(self, running.port, post(b"/v1/messages", b'{"model":"priced","max_tokens":1}', broke))
             self.assertEqual(refused.status, 402)
