@@ -45,7 +45,7 @@ from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.agent import Agent
-from agentgateway.wire.endpoints import make_endpoint
+from agentgateway.wire.endpoints import make_endpoint, with_backlog
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits, Server
@@ -96,7 +96,7 @@ class GatewayService(MultiService):
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
-            listen(endpoint, self.server, reactor=self._reactor).setServiceParent(self._ports)
+            listen(with_backlog(endpoint), self.server, reactor=self._reactor).setServiceParent(self._ports)
         self._ports.setServiceParent(self)
         for work in (
             self.server.sweep,

@@ -26,8 +26,9 @@ class Choose(Quiet):
             return names
         targets = [self._target(exchange, name, now) for name in names]
         exchange.target = targets[0]
-        if targets[0].rates is None and exchange.model and exchange.surface is not None and exchange.surface.billable:
-            return Refusal("unpriced_model", f"no price is known for model {exchange.model!r}: add it to `prices`")
+        surface = exchange.surface
+        if targets[0].rates is None and surface is not None and surface.billable and (exchange.model or surface.owed):
+            return _unpriced(exchange.model)
         waits = [may_try(exchange, target, now) for target in targets]
         exchange.targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
         if not exchange.targets:
@@ -47,7 +48,10 @@ class Choose(Quiet):
         assert exchange.asked is not None and exchange.agent is not None
         provider, model = self._providers[name], exchange.asked.model or exchange.agent.config.model
         exchange.model = model
-        rates = self._prices.rates(provider, model, now.wall, exchange.asked.context) if model else None
+        if model or (exchange.surface is not None and exchange.surface.owed):
+            rates = self._prices.rates_of_call(provider, model, None, now.wall, exchange.asked.context)
+        else:
+            rates = None  # of no known kind: it costs what the answer says, if it says so
         return Target(provider, rates)
 
     def _names(self, exchange: Exchange, agent: Agent) -> tuple[str, ...] | Refusal:
@@ -61,6 +65,11 @@ class Choose(Quiet):
             assert exchange.surface is not None
             own = exchange.surface.dialect.name
         return (own, *agent.fallback)
+
+
+def _unpriced(model: str | None) -> Refusal:
+    what = f"no price is known for model {model!r}: add it to `prices`" if model else "the call names no model: name one"
+    return Refusal("unpriced_model", what)
 
 
 def _open(names: tuple[str, ...], wait: float) -> Refusal:

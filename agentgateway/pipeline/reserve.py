@@ -42,14 +42,15 @@ class Reserve(Quiet):
         rates = dearest(exchange)
         if rates is None:
             return None
-        asked = exchange.asked.max_output
+        asked = exchange.asked
         size = len(exchange.body or b"")
-        worst = rates.bound(size, UNSTATED_OUTPUT if asked is None else asked)
+        output = UNSTATED_OUTPUT * asked.choices if asked.max_output is None else asked.max_output
+        worst = rates.bound(size, output)
         exchange.amount = account.quote(now.wall, worst)
         if not account.capped:
             return None
         certain = rates.cost(Usage(input=-(-size // _BYTES_PER_TOKEN)))
-        exchange.risk = account.risk(worst, certain, exchange.asked.stream)
+        exchange.risk = account.risk(worst, certain, exchange.surface.cuttable(exchange.uri_upstream, asked))
         cap = account.fits(now.wall, exchange.amount)
         if cap is None:
             return None
@@ -61,11 +62,12 @@ class Reserve(Quiet):
         self, exchange: Exchange, account: Account, rates: Rates, size: int, cap: Cap, now: Moment
     ) -> Refusal | None:
         """Ask for as much output as the room buys; refuse where that is nothing of use."""
-        assert exchange.surface is not None and exchange.agent is not None
+        assert exchange.surface is not None and exchange.agent is not None and exchange.asked is not None
         room = account.room(now.wall) or 0
         limit = affordable(rates, size, room)
         body = exchange.body or b""
-        lowered = exchange.surface.lower_limit(body, limit) if limit >= LEAST_OUTPUT and body else body
+        enough = limit >= LEAST_OUTPUT * exchange.asked.choices
+        lowered = exchange.surface.lower_limit(body, limit) if enough and body else body
         if lowered is body:
             return self._refused(exchange.agent, cap, now)
         exchange.body = lowered

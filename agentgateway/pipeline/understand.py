@@ -9,7 +9,8 @@ from agentgateway.providers.known import surface
 
 NOTHING_ASKED = Asked()
 _WHOLE = (b"json", b"urlencoded", b"text/")
-"""Content types read whole: JSON, and what `curl -d` and sloppy clients call it. All others (files) stream through."""
+"""Content types read whole: JSON, and what `curl -d` and sloppy clients call it. All others (files) stream through, but for
+calls that are paid for: these are read whole whatever they call it."""
 
 
 class Understand(Quiet):
@@ -26,7 +27,8 @@ class Understand(Quiet):
             api = self._apis.get(exchange.provider_named or agent.provider or "", "")
             exchange.surface = surface(exchange.method, exchange.path, api)
         if exchange.body is None:
-            if exchange.body_pending and _read_whole(exchange):
+            paid = exchange.surface.billable and exchange.surface.owed
+            if exchange.body_pending and (paid or _read_whole(exchange)):
                 return HOLD
             exchange.asked = NOTHING_ASKED
             return None

@@ -33,6 +33,8 @@ class Asked(msgspec.Struct, frozen=True):
     """Price modifiers it asks for (`service_tier`, `speed`); None: the standard."""
     well_formed: bool = True
     """Its body is what the surface expects: a JSON object, for those that take JSON."""
+    choices: int = 1
+    """How many answers it asks for."""
 
 
 class Reading(msgspec.Struct):
@@ -95,6 +97,10 @@ class Surface:
     def understand(self, path: str, body: bytes) -> Asked:
         """What the request says of itself; `path` may carry a query. Never raises."""
         return Asked()
+
+    def cuttable(self, uri: str, asked: Asked) -> bool:
+        """Whether the answer comes as events, between which it can be ended; `uri` is the path with its query."""
+        return asked.stream and self.ends
 
     def fill_model(self, body: bytes, model: str) -> bytes:
         """`body`, a JSON object naming no model, with `model` in it; as it is where a call takes none in the body."""

@@ -138,7 +138,12 @@ class Content(Surface):
             None if most is None else most * choices,
             False,
             tier(ask.serviceTier or ask.service_tier) or None,
+            choices=choices,
         )
+
+    def cuttable(self, uri: str, asked: Asked) -> bool:
+        """See Surface. Without `alt=sse` a stream is one JSON array."""
+        return asked.stream and "alt=sse" in uri
 
     def lower_limit(self, body: bytes, limit: int) -> bytes:
         """See Surface. The member is `generationConfig.maxOutputTokens`, in the spelling the request uses."""

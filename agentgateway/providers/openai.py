@@ -107,6 +107,7 @@ class Completions(Surface):
             max(limits) * _choices(ask) if limits else None,
             isinstance(options, dict) and options.get("include_usage") is True,
             tier(ask.service_tier) or None,
+            choices=_choices(ask),
         )
 
     def fill_model(self, body: bytes, model: str) -> bytes:

@@ -1,7 +1,7 @@
 """Where the client side connects to: a name and a port, with TLS for https."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL.crypto import X509
@@ -11,6 +11,17 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust
 from twisted.web.client import URI
 
 from agentgateway.wire.errors import BadCAFile
+
+BACKLOG: Final = 4096
+
+
+def with_backlog(endpoint: str) -> str:
+    """An endpoint string of a server, with room for many callers at once where it does not say how much.
+
+    Twisted's 50 make the kernel drop the others' first packets, which they send again after a second.
+    """
+    roomy = "backlog=" in endpoint or not endpoint.startswith(("tcp", "ssl:", "unix:"))
+    return endpoint if roomy else f"{endpoint}:backlog={BACKLOG}"
 
 
 def make_endpoint(reactor: Any, connect_timeout: float, ca_file: str | None) -> Callable[[URI], IStreamClientEndpoint]:

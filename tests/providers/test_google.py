@@ -18,7 +18,7 @@ class Requests(SynchronousTestCase):
         """Model and streaming are in the path, the limit in either spelling, for all candidates together."""
         stream = "/v1beta/models/gemini%2D2.5-pro:streamGenerateContent?alt=sse"
         body = b'{"generationConfig":{"maxOutputTokens":5,"candidateCount":2}}'
-        self.assertEqual(GENERATE.understand(stream, body), Asked("gemini-2.5-pro", True, 10))
+        self.assertEqual(GENERATE.understand(stream, body), Asked("gemini-2.5-pro", True, 10, choices=2))
         body = b'{"generation_config":{"max_output_tokens":5},"service_tier":"flex"}'
         self.assertEqual(
             GENERATE.understand(PATH, body), Asked("gemini-2.5-pro", False, 5, False, {"service_tier": "flex"})

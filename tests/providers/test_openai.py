@@ -20,7 +20,7 @@ class Requests(SynchronousTestCase):
     def test_understood(self) -> None:
         """Model, streaming, limits, tier and the wish for usage are seen; the limit covers all choices."""
         body = b'{"model":"gpt-4o","stream":true,"max_tokens":5,"n":3,"stream_options":{"include_usage":true}}'
-        self.assertEqual(CHAT.understand(PATH, body), Asked("gpt-4o", True, 15, True))
+        self.assertEqual(CHAT.understand(PATH, body), Asked("gpt-4o", True, 15, True, choices=3))
         body = b'{"model":"gpt-4o","max_completion_tokens":7,"max_tokens":5,"service_tier":"flex"}'
         self.assertEqual(CHAT.understand(PATH, body), Asked("gpt-4o", False, 7, False, {"service_tier": "flex"}))
         self.assertEqual(CHAT.understand(PATH, b'{"stream":"yes","stream_options":7,"n":-1}'), Asked())
