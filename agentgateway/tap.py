@@ -20,8 +20,9 @@ def makeService(options: Options) -> IService:
     """The gateway as one service; every mistake in the configuration is a line on stderr, and the exit status 1."""
     from twisted.internet import reactor
 
-    prepare(reactor)
     try:
-        return GatewayService(load(options["config"], os.environ), reactor)
+        config = load(options["config"], os.environ)
+        prepare(reactor)
+        return GatewayService(config, reactor)
     except GatewayError as error:
         raise SystemExit(str(error))  # a UsageError would be shown as a traceback

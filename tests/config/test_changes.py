@@ -1,0 +1,40 @@
+"""What a reload says that it changed."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.config.changes import changes
+from agentgateway.config.load import parse
+
+OLD = """
+gateway: {port: 1, drain_timeout: 5}
+agents: {a: {tags: [x]}, b: {}}
+policies: [{name: p, condition: "error_rate > 0.5", action: pause}]
+"""
+NEW = """
+gateway: {port: 2, drain_timeout: 6}
+agents: {a: {tags: [y]}, c: {}}
+providers: {mine: {api: openai, base_url: "http://127.0.0.1:1"}}
+prices: {m: {input: 1, output: 2}}
+unpriced_models: refuse
+"""
+
+
+class ChangesTests(SynchronousTestCase):
+    """By name, for people."""
+
+    def test_all_kinds(self) -> None:
+        """Names are added, changed and removed; other keys changed; some need a restart."""
+        told = changes(parse(OLD, "f", {}), parse(NEW, "f", {}))
+        self.assertEqual(told["agents"], {"added": ["c"], "changed": ["a"], "removed": ["b"]})
+        self.assertEqual(told["providers"], {"added": ["mine"], "changed": [], "removed": []})
+        self.assertEqual(told["prices"]["added"], ["m"])
+        self.assertEqual(told["policies"]["removed"], ["p"])
+        self.assertEqual(told["gateway"], ["drain_timeout", "unpriced_models"])
+        self.assertEqual(told["needs_restart"], ["gateway.listen"])
+
+    def test_nothing(self) -> None:
+        """The same file changes nothing."""
+        told = changes(parse(OLD, "f", {}), parse(OLD, "f", {}))
+        tables = [told[table] for table in ("agents", "providers", "prices", "policies")]
+        self.assertEqual(tables, [{"added": [], "changed": [], "removed": []}] * 4)
+        self.assertEqual((told["gateway"], told["needs_restart"]), ([], []))
