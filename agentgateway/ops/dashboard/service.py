@@ -8,7 +8,7 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Cooperator
+from twisted.internet.task import Cooperator, SchedulerStopped
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -82,6 +82,8 @@ class DashboardService(MultiService):
             self.pass_over()
 
     def _failed(self, failure: Failure) -> None:
+        if failure.check(SchedulerStopped):
+            return  # the gateway stops
         self._log.failure("a pass of the dashboard failed; the next one will be tried", failure)
 
     def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:

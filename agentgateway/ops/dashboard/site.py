@@ -59,7 +59,7 @@ class ShortSite(Site):
         for channel, began in list(self._open.items()):
             if not _is_open(channel):
                 del self._open[channel]
-            elif began < until and channel.transport is not None:
+            elif began < until:
                 channel.transport.abortConnection()
 
     def log(self, request: Any) -> None:
@@ -68,8 +68,7 @@ class ShortSite(Site):
 
 def _is_open(channel: Any) -> bool:
     """False where it is closed, and where a WebSocket has taken its transport over."""
-    transport = channel.transport
-    return transport is None or getattr(transport, "protocol", None) is channel
+    return channel.transport is not None and getattr(channel.transport, "protocol", None) is channel
 
 
 def assets() -> dict[str, Asset]:

@@ -42,6 +42,22 @@ class Served(TestCase):
         await until(lambda: not self.service.feed.viewers)
         await until(lambda: not any("_BatchedTimer" in str(call) for call in reactor.getDelayedCalls()))
 
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, **fields: str | None
+    ) -> tuple[int, str, bytes]:
+        """One request and its answer: status, head, body."""
+        raw = await connect(self, self.port)
+        given: dict[str, str | None] = {"Host": HOST, "Connection": "close"}
+        if body is not None:
+            given |= {"Content-Length": str(len(body)), "Content-Type": "application/json"}
+        given |= {name.replace("_", "-"): value for name, value in fields.items()}
+        lines = [f"{name}: {value}\r\n" for name, value in given.items() if value is not None]
+        transport: Any = raw.transport
+        transport.write(f"{method} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1") + (body or b""))
+        await until(lambda: raw.lost)
+        head, _, content = raw.received.partition(b"\r\n\r\n")
+        return int(head.split()[1]) if head else 0, head.decode("latin-1"), content
+
     async def client(self, target: str = "/ws", **fields: str | None) -> "SocketClient":
         """A client that has asked for a WebSocket; header fields with `_` for `-`, None for one left out."""
         raw = await connect(self, self.port)

@@ -1,0 +1,71 @@
+"""Tests of agentgateway.ops.dashboard.access, as requests meet it."""
+
+import json
+import re
+
+from tests.harness import until
+from tests.ops.dashboard.served import TOKEN, Served
+
+BEARER = f"Bearer {TOKEN}"
+
+
+class AccessTests(Served):
+    """Who may see and who may act."""
+
+    async def may(self, **fields: str | None) -> tuple[bool, bool]:
+        """What a caller with these header fields may do: view, act."""
+        _, _, body = await self.ask("GET", "/session", **fields)
+        answer = json.loads(body)
+        return answer["view"], answer["act"]
+
+    async def test_rules(self) -> None:
+        """This machine may look; with the token everybody may do all; others may do nothing."""
+        self.assertEqual(await self.may(), (True, False))
+        self.assertEqual(await self.may(Host="localhost:4040"), (True, False))
+        self.assertEqual(await self.may(Authorization=BEARER), (True, True))
+        self.assertEqual(await self.may(Host="gateway.example", Authorization=BEARER), (True, True))
+        self.assertEqual(await self.may(Host="gateway.example"), (False, False))
+        self.assertEqual(await self.may(X_Forwarded_For="10.0.0.7"), (False, False))
+        self.assertEqual(await self.may(Authorization="Bearer nonsense", Host="gateway.example"), (False, False))
+        self.assertEqual(
+            await self.may(Cookie="agentgateway_dashboard=nonsense", Host="gateway.example"), (False, False)
+        )
+
+    async def test_cookie(self) -> None:
+        """The token buys a cookie that no script reads, no other site's request carries, and that is not the token."""
+        status, head, _ = await self.ask(
+            "POST", "/login", json.dumps({"token": TOKEN}).encode(), Host="gateway.example"
+        )
+        cookie = re.search(r"Set-Cookie: (agentgateway_dashboard=([^;]+)); (.*)\r\n", head)
+        assert cookie is not None
+        self.assertEqual((status, cookie[3]), (200, "Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict"))
+        self.assertNotIn(TOKEN, cookie[2])
+        self.assertEqual(await self.may(Host="gateway.example", Cookie=cookie[1]), (True, True))
+        self.assertEqual(await self.may(Host="gateway.example", Authorization=f"Bearer {cookie[2]}"), (False, False))
+        client = await self.client(Host="gateway.example", Cookie=cookie[1])
+        await until(lambda: client.status == 101)
+        _, head, _ = await self.ask("POST", "/logout", b"{}", Cookie=cookie[1])
+        self.assertIn("Max-Age=0", head)
+
+    async def test_wrong_token(self) -> None:
+        """A wrong token, and what is no token at all, buys nothing."""
+        for body, status in ((b'{"token": "x"}', 401), (b"{}", 401), (b"nonsense", 400), (b'{"token": 5}', 400)):
+            answered, head, _ = await self.ask("POST", "/login", body)
+            self.assertEqual((answered, "Set-Cookie" in head), (status, False), body)
+
+    async def test_other_pages(self) -> None:
+        """A page of another site, or of another port of this machine, may do nothing, whatever cookie goes along."""
+        for fields in (
+            {"Origin": "http://evil.example"},
+            {"Origin": "http://127.0.0.1:3000"},
+            {"Origin": "null"},
+            {"Origin": "http://[broken"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+        ):
+            status, _, _ = await self.ask("POST", "/act/agents/coder/pause", b"{}", Authorization=BEARER, **fields)
+            self.assertEqual(status, 403, fields)
+        self.assertIsNone(self.state.agent("coder").pause)
+        own = {"Origin": "http://127.0.0.1:4040"}
+        status, _, _ = await self.ask("POST", "/act/agents/coder/pause", b"{}", Authorization=BEARER, **own)
+        self.assertEqual(status, 200)
