@@ -27,12 +27,16 @@ class Work:
         try:
             waiting = coroutine.send(None) if error is None else coroutine.throw(error)
         except StopIteration:
-            return
+            return self._over()
         except Exception:
             self._failed(Failure())
-            return
+            return self._over()
         self._waiting = waiting
         waiting.addBoth(self._fired)
+
+    def _over(self) -> None:
+        """Let go of the call, which holds this: without a circle it is gone at once, and leaves no garbage to search for."""
+        del self._coroutine, self._failed
 
     def _fired(self, result: Any) -> None:
         """What was waited for is there: the coroutine takes a result from the Deferred itself, a failure is thrown in."""

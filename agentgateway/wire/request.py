@@ -115,6 +115,7 @@ class Request(server.Request):
 
     def _end_writing(self) -> None:
         self.finished = 1
+        self.gone = None  # it holds the call, which holds this
         if self.producer is not None:  # with one, TLS does not close
             self.unregisterProducer()  # type: ignore[no-untyped-call]
 
