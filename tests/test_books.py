@@ -1,0 +1,135 @@
+"""The books across a kill: audit log and ledger say the same, wherever it hit."""
+
+import json
+import os
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.books import Books
+from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.pricing import PriceBook
+from agentgateway.domain.usage import Usage
+from agentgateway.domain.windows import Calendar
+from agentgateway.pipeline import order
+from tests.pipeline.calls import CHAT, NOW, call, config_of, later
+
+CONFIG = """
+gateway: {{state_dir: {folder}}}
+agents:
+  writer: {{provider: openai, budget: {{max_cost_total: 5}}}}
+audit: {{log_file: {folder}/audit.jsonl}}
+store: "sqlite:{folder}/ledger.sqlite"
+"""
+BODY = b'{"model":"gpt-4o","max_tokens":10,"messages":[]}'
+
+
+class Life:
+    """One process, as far as its books go; `kill` leaves everything as it is."""
+
+    def __init__(self, folder: str) -> None:
+        config = config_of(CONFIG.format(folder=folder))
+        self.ledger = Ledger(Calendar.of("UTC"))
+        self.alerts: list[Any] = []
+        self.books = Books(config, self.ledger, Clock(), self.alerts.append, self.alerts.append)
+        self.fleet = Fleet(config, self.ledger, NOW, self.books.stand, self.alerts.append)
+        self.books.open(self.fleet, NOW)
+        self.onion = order.build(config, self.fleet, PriceBook({}), self.books, self.books.flush)
+
+    def begin(self) -> Any:
+        """A call that has been let through."""
+        exchange = call(CHAT, BODY, (b"x-agent-id", b"writer"))
+        assert self.onion.admit(exchange, NOW) is None
+        return exchange
+
+    def end(self, exchange: Any, cost: int) -> None:
+        """It is answered."""
+        exchange.status, exchange.cost = 200, cost
+        exchange.usage = Usage(input=7, output=3, reported_input=7)
+        self.onion.close(exchange, later(1))
+
+    def kill(self) -> None:
+        """Nothing more is written."""
+        self.books.log.close()
+        self.books.store._release()
+
+
+class KilledTests(SynchronousTestCase):
+    """Three calls, and a kill."""
+
+    def setUp(self) -> None:
+        """A folder, and a process that has settled one call."""
+        self.folder = os.path.abspath(self.mktemp())
+        self.life = Life(self.folder)
+        self.life.end(self.life.begin(), 100)
+
+    def again(self) -> Life:
+        """The next process; it is killed with the test."""
+        self.life.kill()
+        life = Life(self.folder)
+        self.addCleanup(life.kill)
+        return life
+
+    def audited(self) -> list[dict[str, Any]]:
+        """The log's lines."""
+        with open(os.path.join(self.folder, "audit.jsonl"), encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def check(self, life: Life) -> None:
+        """Ledger and log agree, and nothing is in flight."""
+        writer = life.ledger.account("writer")
+        self.assertEqual(writer.life.cost, sum(round(line["cost_usd"] * 10**9) for line in self.audited()))
+        self.assertEqual(writer.open, ())
+
+    def test_between_calls(self) -> None:
+        """What was settled is there."""
+        life = self.again()
+        self.check(life)
+        self.assertEqual(life.ledger.account("writer").life.calls, 1)
+
+    def test_in_flight(self) -> None:
+        """A call in flight costs what it held, and the log says so."""
+        exchange = self.life.begin()
+        life = self.again()
+        self.check(life)
+        last = self.audited()[-1]
+        self.assertEqual((last["id"], last["agent"], last["outcome"]), (exchange.id, "writer", "cut"))
+        self.assertEqual((last["reason"], last["usage"]), ("gateway_killed", "estimated"))
+        self.assertEqual(round(last["cost_usd"] * 10**9), exchange.amount)
+
+    def test_between_log_and_journal(self) -> None:
+        """A call whose record is in the log, and whose settlement is not in the journal, is settled as the log says."""
+        exchange = self.life.begin()
+        self.life.books.flush = lambda: None  # type: ignore[method-assign]
+        self.life.end(exchange, 4321)
+        life = self.again()
+        self.check(life)
+        writer = life.ledger.account("writer")
+        self.assertEqual((writer.life.cost, writer.life.calls, writer.life.output_tokens), (4421, 2, 6))
+        self.assertEqual(len(self.audited()), 2)
+
+    def test_in_the_middle_of_starting(self) -> None:
+        """A kill while the calls in flight are being written down changes nothing of what they cost."""
+        for _ in range(3):
+            self.life.begin()
+        self.life.kill()
+        flush, Books.flush = Books.flush, lambda self: None  # type: ignore[method-assign]
+        try:
+            self.life = Life(self.folder)
+        finally:
+            Books.flush = flush  # type: ignore[method-assign]
+        life = self.again()
+        self.check(life)
+        self.assertEqual(len(self.audited()), 4)
+
+    def test_pauses_and_caps(self) -> None:
+        """A pause stands after a kill."""
+        agent = self.life.fleet.get("writer")
+        assert agent is not None
+        self.life.fleet.pause(agent, "operator", "enough", NOW)
+        self.life.books.flush()
+        again = self.again().fleet.get("writer")
+        assert again is not None and again.pause is not None
+        self.assertEqual((again.pause.by, again.pause.reason), ("operator", "enough"))
