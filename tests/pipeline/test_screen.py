@@ -1,0 +1,79 @@
+"""Paused agents and policies that deny."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.onion import Answer
+from agentgateway.pipeline.screen import Screen
+from agentgateway.providers.known import surface
+from tests.pipeline.calls import CHAT, NOW, call, config_of, fleet_of, later
+
+CONFIG = """
+agents:
+  writer: {provider: openai, budget: {max_cost_per_hour: 1}}
+policies:
+  - {name: many, condition: "calls_this_hour >= 3", action: deny}
+  - {name: broken, condition: "error_rate > 0.5", action: pause}
+"""
+
+
+class ScreenTests(SynchronousTestCase):
+    """Before anything else is looked at."""
+
+    def setUp(self) -> None:
+        """An agent."""
+        self.fleet = fleet_of(config_of(CONFIG))
+        agent = self.fleet.get("writer")
+        assert agent is not None
+        self.agent = agent
+        self.step = Screen(self.fleet)
+
+    def check(self, now: Moment = NOW, path: str = CHAT) -> Answer:
+        """What the step says to a call."""
+        exchange = call(path)
+        exchange.agent, exchange.surface = self.agent, surface("POST", path, "openai")
+        return self.step.check(exchange, now)
+
+    def refused(self, now: Moment = NOW) -> Refusal:
+        """The refusal of a call."""
+        answer = self.check(now)
+        assert isinstance(answer, Refusal)
+        return answer
+
+    def test_active(self) -> None:
+        """An agent that is not paused passes."""
+        self.assertIsNone(self.check())
+
+    def test_operator(self) -> None:
+        """An agent that an operator paused is refused, free calls too, until it is resumed."""
+        self.fleet.pause(self.agent, "operator", "enough", NOW)
+        self.assertEqual((self.refused().reason, self.refused(later(10**6)).status), ("agent_paused", 403))
+        self.assertIsInstance(self.check(path="/v1/files"), Refusal)
+        self.fleet.resume(self.agent, "go on", NOW)
+        self.assertIsNone(self.check())
+
+    def test_budget(self) -> None:
+        """One that its budget paused is refused for money alone, and passes when the window has turned."""
+        account = self.agent.account
+        account.settle(NOW.wall, account.hold("a", 0), 10**9)
+        self.fleet.watch_budget(self.agent, NOW)
+        refusal = self.refused()
+        self.assertEqual((refusal.reason, refusal.retry_after), ("budget_exceeded", None))
+        self.assertIn("resets in", refusal.message)
+        self.assertIsNone(self.check(path="/v1/files"))
+        self.assertIsNone(self.check(later(3600)))
+
+    def test_denied(self) -> None:
+        """A policy that denies refuses the call, and the agent stands as it stood."""
+        for _ in range(3):
+            self.agent.account.count(NOW.wall, error=False, input_tokens=1, output_tokens=1)
+        self.assertEqual(self.refused().reason, "policy_denied")
+        self.assertIsNone(self.agent.pause)
+
+    def test_paused_by_a_policy(self) -> None:
+        """A policy that pauses does so at the very call at which its condition is found to hold."""
+        self.agent.account.count(NOW.wall, error=True, input_tokens=1, output_tokens=1)
+        self.assertEqual(self.refused().reason, "agent_paused")
+        assert self.agent.pause is not None
+        self.assertEqual(self.agent.pause.by, "policy")
