@@ -106,6 +106,8 @@ class Account:
 
     def fits(self, now: float, amount: int) -> Cap | None:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
+        if not self._limits:
+            return None
         held = max(self._open.reserved + amount, self._open.exposed + min(amount, 1))
         for limit in self._limits:
             spent = limit.tally(now).cost
@@ -194,11 +196,15 @@ class Account:
         if cost < 0:
             raise ValueError(f"a call cannot cost {cost}")
         self._open.remove(reservation)
-        for tally in self._tallies(now):
-            tally.cost += cost
+        hour, day = self._hours.at(now), self._days.at(now)
+        hour.cost += cost
+        day.cost += cost
+        self.life.cost += cost
         self.cost_pace.add(now, cost)
         self.estimate.learn(cost)
         self._tell(Settled(self.id, reservation.id, cost, self._booked_at(now)))
+        if not self._limits:
+            return ()
         return tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, self.reserved))
 
     def release(self, reservation: Reservation) -> None:
@@ -208,8 +214,9 @@ class Account:
 
     def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
         """One more answered call, free ones too."""
-        for tally in self._tallies(now):
-            tally.count(error, input_tokens, output_tokens)
+        self._hours.at(now).count(error, input_tokens, output_tokens)
+        self._days.at(now).count(error, input_tokens, output_tokens)
+        self.life.count(error, input_tokens, output_tokens)
         self.call_pace.add(now, 1)
         self._tell(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
 
@@ -238,12 +245,10 @@ class Account:
         self._open = InFlight.of(Reservation(id, self.id, amount) for id, amount in snapshot["open"].items())
         self.set_caps(self.budget)
 
-    def _tallies(self, now: float) -> tuple[Tally, Tally, Tally]:
-        return self._hours.at(now), self._days.at(now), self.life
-
     def _booked_at(self, now: float) -> float:
-        """An instant of the windows that were booked to, also where a clock stepped back has not left them yet."""
-        return max(now, self._hours.window(now).start, self._days.window(now).start)
+        """An instant of the windows just booked to, also where a clock stepped back has not left them yet."""
+        hour, day = self._hours.start, self._days.start
+        return now if hour <= now >= day else max(hour, day)
 
     def _tell(self, record: Record) -> None:
         if self.journal is not None:

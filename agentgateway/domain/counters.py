@@ -78,6 +78,11 @@ class Tallies:
             self._turn(self.windows(now))
         return self._tally
 
+    @property
+    def start(self) -> int:
+        """When the current window began, as of the last look."""
+        return self._window.start
+
     def window(self, now: float) -> Window:
         """The current window, as of `now`."""
         self.at(now)
@@ -120,7 +125,9 @@ class PerMinute:
 
     def add(self, now: float, amount: int) -> None:
         """So much more."""
-        self._turn(int(now // 60))
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._turn(minute)
         self._this += amount
 
     def value(self, now: float) -> float:

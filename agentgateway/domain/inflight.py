@@ -80,7 +80,8 @@ class InFlight:
             self._stopping = False
 
     def _sum(self, reservation: Reservation, sign: int) -> None:
-        self.reserved += sign * reservation.amount
+        amount, risk = reservation.amount, reservation.risk
+        self.reserved += sign * amount
         self.accrued += sign * reservation.accrued
-        self.at_risk += sign * reservation.risk
-        self.exposed += sign * max(reservation.amount, reservation.risk)
+        self.at_risk += sign * risk
+        self.exposed += sign * (amount if amount > risk else risk)

@@ -51,6 +51,12 @@ class Rates:
         """For each part, what it costs over what the whole it belongs to already costs."""
         return tuple((name, rate - self._whole(WHOLES[name])) for name, rate in self.parts)
 
+    _dearest: int = attrs.field(init=False, repr=False, eq=False)
+
+    @_dearest.default
+    def _dearest_input(self) -> int:
+        return max(self.input, self.cache_read, self.cache_write, self.cache_write_1h)
+
     def _whole(self, name: str | None) -> int:
         return {"input": self.input, "output": self.output, "cache_read": self.cache_read}.get(name or "", 0)
 
@@ -61,8 +67,7 @@ class Rates:
             if input_tokens > threshold:
                 rates = tier
                 break
-        dearest = max(rates.input, rates.cache_read, rates.cache_write, rates.cache_write_1h)
-        return -(-(input_tokens * dearest + output_tokens * rates.output + rates.request * _PER) // _PER)
+        return -(-(input_tokens * rates._dearest + output_tokens * rates.output + rates.request * _PER) // _PER)
 
     def cost(self, usage: Usage) -> int:
         """What `usage` costs in nano-dollars; zero for no tokens at all."""

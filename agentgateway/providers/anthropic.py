@@ -125,6 +125,7 @@ class _Ask(msgspec.Struct):
     speed: Any = None
 
 
+_NOTHING_MORE = Usage()
 _event = msgspec.json.Decoder(_Event).decode
 _whole = msgspec.json.Decoder(_Whole).decode
 _content = msgspec.json.Decoder(_Content).decode
@@ -140,9 +141,9 @@ class Messages(Surface):
         ask = lenient.parsed(_ask, _Ask, body)
         if ask is None:
             return Asked(well_formed=False)
-        context = dict(tier(ask.service_tier))
+        context = tier(ask.service_tier)
         if ask.speed == "fast":
-            context["speed"] = "fast"
+            context = {**context, "speed": "fast"}
         return Asked(name(ask.model), ask.stream is True, count(ask.max_tokens), False, context or None)
 
     def fill_model(self, body: bytes, model: str) -> bytes:
@@ -189,22 +190,35 @@ class Messages(Surface):
 def take(spent: Spent, reading: Reading, partial: bool = False) -> None:
     """Let each count that `spent` says stand from now on; `partial`: the output it says is not the last word."""
     usage = reading.usage
-    extra = [step for step in spent.iterations or () if step.type == "compaction"]
+    extra = _compactions(spent.iterations) if spent.iterations else _NOTHING_MORE
     if spent.input_tokens is not None:
         usage.reported_input = spent.input_tokens
-        usage.input = spent.input_tokens + sum(step.input_tokens or 0 for step in extra)
+        usage.input = spent.input_tokens + extra.input
     if spent.output_tokens is not None:
-        usage.output = spent.output_tokens + sum(step.output_tokens or 0 for step in extra)
+        usage.output = spent.output_tokens + extra.output
         reading.known |= not partial
     if spent.cache_read_input_tokens is not None:
-        usage.cache_read = spent.cache_read_input_tokens + sum(step.cache_read_input_tokens or 0 for step in extra)
-    _take_cache_writes(spent, usage, sum(step.cache_creation_input_tokens or 0 for step in extra))
+        usage.cache_read = spent.cache_read_input_tokens + extra.cache_read
+    _take_cache_writes(spent, usage, extra.cache_write)
     if spent.output_tokens_details is not None and spent.output_tokens_details.thinking_tokens is not None:
         usage.reasoning = spent.output_tokens_details.thinking_tokens
     usage.reasoning = min(usage.reasoning, usage.output)
     if spent.server_tool_use is not None and spent.server_tool_use.web_search_requests is not None:
         usage.web_searches = spent.server_tool_use.web_search_requests
-    _take_context(spent, reading)
+    if spent.service_tier is not None or spent.speed is not None:
+        _take_context(spent, reading)
+
+
+def _compactions(steps: list[_Iteration]) -> Usage:
+    """What the answer's compactions used."""
+    used = Usage()
+    for step in steps:
+        if step.type == "compaction":
+            used.input += step.input_tokens or 0
+            used.output += step.output_tokens or 0
+            used.cache_read += step.cache_read_input_tokens or 0
+            used.cache_write += step.cache_creation_input_tokens or 0
+    return used
 
 
 def _take_cache_writes(spent: Spent, usage: Usage, extra: int) -> None:
@@ -221,8 +235,6 @@ def _take_cache_writes(spent: Spent, usage: Usage, extra: int) -> None:
 
 def _take_context(spent: Spent, reading: Reading) -> None:
     """Which price modifiers the answer was served under."""
-    if spent.service_tier is None and spent.speed is None:
-        return
     context = dict(tier(spent.service_tier)) if spent.service_tier is not None else dict(reading.context or {})
     if spent.speed == "fast":
         context["speed"] = "fast"
