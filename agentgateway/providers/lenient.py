@@ -20,6 +20,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _USAGE = re.compile(r'"(usage|usageMetadata|meta)"\s*:\s*(?=\{)')
 _NAMES = re.compile(r'"(model|modelVersion|type|service_tier|finishReason)"\s*:\s*"([^"\\]{1,200})"')
+_TEXTS = re.compile(
+    r'"(?:text|content|thinking|reasoning|reasoning_content|refusal|arguments|partial_json|delta)"\s*:\s*'
+    r'"((?:[^"\\]++|\\.)*+)'
+)
 _TRIES = 8
 _DEPTH = 64
 
@@ -29,12 +33,18 @@ class Counts(msgspec.Struct):
 
 
 def decoded(decode: Callable[[bytes], T], kind: type[T], data: bytes, reading: Reading) -> T | None:
-    """`data` as `kind`; read leniently where the typed decoder refuses; None where there is nothing in it."""
+    """`data` as `kind`; read leniently where the typed decoder refuses; None where there is nothing in it.
+
+    Of a torn body the texts are counted here: they were sent, though nobody can say in which member.
+    """
     try:
         return decode(data)
     except (ValueError, RecursionError):
         plain = _loads(data)
-    value = plain if isinstance(plain, dict) else salvage(data)
+    if isinstance(plain, dict):
+        return _built(plain, kind, reading, issubclass(kind, Counts))
+    reading.sent_chars += sum(len(match[1]) for match in _TEXTS.finditer(data.decode("utf-8", "replace")))
+    value = salvage(data)
     return _built(value, kind, reading, issubclass(kind, Counts))
 
 
