@@ -1,6 +1,6 @@
 """The agents as the page shows them: JSON made when something about an agent has changed, and kept until it does again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from agentgateway.domain.series import MINUTE, SPARK, Series, quantiles
 from agentgateway.domain.view import agent_view
 from agentgateway.ops.dashboard.shared import Shared
 
-SLICE: Final = 100
+SLICE: Final = 50
 """Agents looked at before others get the reactor."""
 MAX_SHOWN: Final = 5000
 """Agents on the page; the configured ones come first."""
@@ -131,28 +131,28 @@ def _count(circuits: dict[str, dict[str, int]], agent: AgentState, now: Moment) 
 
 def row_view(agent: AgentState, series: Series | None, now: Moment) -> dict[str, Any]:
     """An agent as the API shows it, and what the page draws besides. Costs in dollars, times in milliseconds."""
-    facts = Facts(agent, now.wall)
-    return agent_view(agent, now) | {
+    facts, view = Facts(agent, now.wall), agent_view(agent, now)
+    return view | {
         "calls_per_minute": round(facts.calls_per_minute),
         "cost_per_minute": facts.cost_per_minute,
         "errors_this_hour": facts.errors_this_hour,
         "tokens_this_hour": facts.tokens_this_hour,
-        "caps": caps_view(agent, now),
+        "caps": caps_view(agent, now, view["budget"]["resets_at"]),
         "paused": pause_view(agent),
         "spark": series.spark(now.wall) if series is not None else [],
         **latency_view(series),
     }
 
 
-def caps_view(agent: AgentState, now: Moment) -> list[dict[str, Any]]:
-    """The caps that are set, each with what counts against it. Dollars."""
+def caps_view(agent: AgentState, now: Moment, resets_at: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The caps that are set, each with what counts against it (dollars) and when its window ends."""
     return [
         {
             "name": cap.name,
             "limit": cap.limit / NANO,
             "spent": cap.spent / NANO,
             "reserved": cap.reserved / NANO,
-            "resets_at": None if cap.resets_at is None else iso(cap.resets_at),
+            "resets_at": resets_at.get(cap.name),
         }
         for cap in agent.account.caps(now.wall)
     ]
