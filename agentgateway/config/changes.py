@@ -20,6 +20,7 @@ _AT_START = (
     "gateway.listen",
     "gateway.state_dir",
     "gateway.admin_token",
+    "gateway.otlp_endpoint",
     "dashboard",
     "audit",
     "admin",

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from importlib.util import find_spec
 from zoneinfo import ZoneInfo
 
 from agentgateway.config import addresses
@@ -85,6 +86,25 @@ def timezone(node: Node) -> str:
     except (OSError, ValueError, LookupError):
         raise Wrong(node, "a time zone such as Europe/Berlin", shown(node))
     return name
+
+
+def otlp_endpoint(node: Node) -> str:
+    """The URL of an OpenTelemetry collector; sending to it takes packages that are an extra."""
+    url = addresses.base_url(node)
+    if not exports_traces():
+        raise Wrong(node, 'no otlp_endpoint without the extra "otel" (pip install "twisted-agentgateway[otel]")', url)
+    return url
+
+
+def exports_traces() -> bool:
+    """Whether OpenTelemetry's SDK and its exporter are installed."""
+    try:
+        return (
+            find_spec("opentelemetry.sdk") is not None
+            and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+        )
+    except ModuleNotFoundError:
+        return False
 
 
 def ca_file(node: Node) -> str:

@@ -132,6 +132,8 @@ class Gateway:
     idle_timeout: float = 75.0
     max_connections: int = 20_000
     drain_timeout: float = 30.0
+    otlp_endpoint: str | None = None
+    """OpenTelemetry collector (OTLP over HTTP), without a trailing slash; None: no traces."""
 
 
 @attrs.frozen

@@ -131,7 +131,7 @@ class Structure:
             },
             s.Price: dict.fromkeys(("input", "output", "cache_read", "cache_write"), read.dollars),
             s.Gateway: {
-                "listen": addresses.listening, "timezone": fields.timezone,
+                "listen": addresses.listening, "timezone": fields.timezone, "otlp_endpoint": fields.otlp_endpoint,
                 "max_body_bytes": one, "max_header_bytes": one, "max_connections": one,
             },
             s.Dashboard: {"port": fields.port, "host": addresses.host},

@@ -42,6 +42,8 @@ class Sources:
     """Audit records that the log file lacks."""
     rest: Callable[[], Awaitable[None]]
     """Lets the reactor do other things."""
+    spans_dropped: Callable[[], int] = lambda: 0
+    """Calls of which the traces' collector has no span."""
 
 
 class Metrics:
@@ -110,6 +112,7 @@ class Metrics:
         yield "open_streams", "Streamed answers under way.", sources.streams()
         yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", self.lag
         yield "audit_records_missing", "Audit records that the log file lacks.", sources.missed()
+        yield "spans_dropped", "Calls that are missing in the traces.", sources.spans_dropped()
 
     def _counters(self) -> Iterator[tuple[str, str, list[str], Iterator[Sample]]]:
         every = self.counts.series

@@ -64,3 +64,11 @@ class FieldTests(SynchronousTestCase):
             self.assertEqual(fields.store(Scalar(1, None, "", text)), text)
         for text in ("memory", "sqlite:", "postgres:x"):
             self.assertRaises(Wrong, fields.store, Scalar(1, None, "", text))
+
+    def test_otlp_endpoint(self):
+        """A collector is a URL; without the packages that send to it, it is a mistake that says what to install."""
+        node = Scalar(1, None, "", "http://collector:4318/")
+        self.assertEqual(fields.otlp_endpoint(node), "http://collector:4318")
+        self.assertRaises(Wrong, fields.otlp_endpoint, Scalar(1, None, "", "collector:4318"))
+        self.patch(fields, "find_spec", lambda name: None)
+        self.assertIn("twisted-agentgateway[otel]", self.assertRaises(Wrong, fields.otlp_endpoint, node).expected)

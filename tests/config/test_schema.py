@@ -52,7 +52,7 @@ class ExampleTests(SynchronousTestCase):
     def test_defaults(self):
         """What stands behind a "#" as a default is the default."""
         config, default = parse(self.everything, "f", ENVIRON), parse("", "f", {})
-        gateway = attrs.evolve(config.gateway, admin_token=None, listen=default.gateway.listen)
+        gateway = attrs.evolve(config.gateway, admin_token=None, otlp_endpoint=None, listen=default.gateway.listen)
         self.assertEqual(gateway, default.gateway)
         openai = attrs.evolve(config.providers["openai"], api_key=None, ca_file=None)
         self.assertEqual(openai, default.providers["openai"])
