@@ -26,21 +26,22 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
-from agentgateway.errors import GatewayError
 from agentgateway.ops.alerts import Alerts
-from agentgateway.ops.drain import drain
+from agentgateway.ops.drain import drain, gone
 from agentgateway.ops.manhole import manhole
 from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
 from agentgateway.ops.timers import timer
+from agentgateway.ops.traces import Traces
 from agentgateway.ops.webhooks import TIMEOUT, Webhooks
 from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner, warm
 from agentgateway.web.live import Live
-from agentgateway.web.management.controls import Controls
+from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.feed import Feed
+from agentgateway.web.management.problems import Problem
 from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
@@ -85,6 +86,7 @@ class GatewayService(MultiService):
         self.token = admin_token(config.gateway)
         self.controls = Controls(self.live, self.books.append, self.alerts.add)
         self.feed = Feed(reactor, self.live.listeners)
+        self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.metrics = self._build_metrics()
         self.server = Server(reactor, self._site(), _server_limits(config.gateway))
         self.systemd = Notifier(os.environ)
@@ -106,6 +108,10 @@ class GatewayService(MultiService):
             self.metrics.tick,
         ):
             self._every(1.0, work)
+        if self.traces is not None:
+            self.live.listeners.append(self.traces.add)
+            self.traces.setServiceParent(self)  # type: ignore[no-untyped-call]
+            self._every(1.0, self.traces.tell)
         if self.systemd.watchdog is not None:
             self._every(self.systemd.watchdog, self.systemd.alive)
         actions: dict[int, Callable[[], object]] = {
@@ -195,6 +201,7 @@ class GatewayService(MultiService):
                 self.upstreams.counts,
                 lambda: self.books.log.missed,
                 self._rest,
+                lambda: 0 if self.traces is None else self.traces.dropped,
             )
         )
         metrics.counts.reserve(live.config.agents)
@@ -243,10 +250,12 @@ class GatewayService(MultiService):
     def _reload_on_signal(self) -> None:
         self.systemd.reloading()
         try:
-            _log.info("reloaded {path}: {told}", path=self.live.config.path, told=self.reload())
-        except GatewayError as error:
-            _log.error("not reloaded, nothing has changed:\n{error}", error=str(error))
-        self.systemd.ready()
+            told = self.controls.reload(Order("signal", "SIGHUP", self.live.config.path))
+            _log.info("reloaded {path}: {told}", path=self.live.config.path, told=told)
+        except Problem as problem:
+            _log.error("not reloaded, nothing has changed:\n{problem}", problem=problem.message)
+        finally:
+            self.systemd.ready()
 
     def stopService(self) -> "Deferred[None]":
         """Stop listening, let open calls finish within `drain_timeout`, cut the rest; then close, the store last."""
@@ -254,11 +263,14 @@ class GatewayService(MultiService):
 
     async def _stop(self) -> None:
         self.systemd.stopping()
-        self.live.draining = True
-        self.feed.close()
         await self._ports.disownServiceParent()
+        self.server.draining = True
+        await gone(self._reactor, self.server.channels)
+        self.live.draining = True
         self.server.drain()
         await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout)
+        self.feed.close()
+        await gone(self._reactor, self.server.channels)
         await maybeDeferred(super().stopService)
         self.server.close()
         self.upstreams.close()

@@ -1,4 +1,8 @@
-"""Draining: calls under way finish in their own time, up to a limit; then they are cut, and settled all the same."""
+"""Draining: calls under way finish in their own time, up to a limit; then they are cut, and settled all the same.
+
+A caller that has just connected, or whose kept connection is idle, may have a call on its way while nobody listens any
+more: for a moment such calls are served still, each the last one of its connection.
+"""
 
 from collections.abc import Collection
 from typing import Any, Protocol
@@ -10,11 +14,20 @@ _FAREWELL = 1.0
 """Seconds that the last words of cut calls have to go out."""
 
 
+_MOMENT = 0.25
+"""Seconds that connections have to bring a last call, and to take their last answer."""
+
+
 class Drainable(Protocol):
     """A call."""
 
     def drain(self) -> None:
         """End now, with a well-formed error."""
+
+
+async def gone(reactor: Any, connections: Collection[object]) -> None:
+    """Wait until no connection is left, for a moment at most."""
+    await _empty(reactor, connections, _MOMENT)
 
 
 async def drain(reactor: Any, calls: Collection[Drainable], timeout: float) -> None:
@@ -27,7 +40,7 @@ async def drain(reactor: Any, calls: Collection[Drainable], timeout: float) -> N
         await deferLater(reactor, _LOOK)
 
 
-async def _empty(reactor: Any, calls: Collection[Drainable], timeout: float) -> None:
+async def _empty(reactor: Any, calls: Collection[object], timeout: float) -> None:
     deadline = reactor.seconds() + timeout
     while calls and reactor.seconds() < deadline:
         await deferLater(reactor, _LOOK)
