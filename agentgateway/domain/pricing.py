@@ -70,6 +70,8 @@ class PriceBook:
 
         A file that prices `gpt-x` means the answer that calls itself `gpt-x-2026-01-01` too.
         """
+        if answered and (not requested or requested == answered):
+            return self.rates(provider, answered, now, context)
         names = [name for name in (answered, requested) if name]
         for name in names:
             if name in self.overrides:

@@ -56,7 +56,8 @@ class AuditLog:
             written, why = 0, reason(error)
         if written == len(data):
             self._owed = b""
-            self._health.works(f"; {self.missed} records are missing")
+            if self._health.failing:
+                self._health.works(f"; {self.missed} records are missing")
             return
         if written <= len(self._owed):
             self.missed += 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -10,7 +10,7 @@ from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
-from agentgateway.pipeline.onion import Hold
+from agentgateway.pipeline.onion import HOLD, Answer, Hold
 from agentgateway.web.accrual import accrual
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts
@@ -105,10 +105,13 @@ class Call:
 
     async def _serve(self) -> None:
         try:
-            refusal = await self._admit()
+            refusal = self._onion.admit(self._exchange, self._exchange.began)
+            if isinstance(refusal, Hold):
+                refusal = await self._admit_when_read()
             if refusal is None:
                 self._be_stoppable()
-                await self._relay_answer(await self._attempts().answer())
+                attempts = Attempts(self._live, self._reckoner, self._exchange, self._incoming)
+                await self._relay_answer(await attempts.answer())
                 return
         except (CallerGone, CancelledError):
             if self._stopped is None:
@@ -118,9 +121,9 @@ class Call:
             refusal = self._failed(error)
         self._refuse(refusal)
 
-    async def _admit(self) -> Refusal | None:
+    async def _admit_when_read(self) -> Refusal | None:
         exchange = self._exchange
-        answer = self._onion.admit(exchange, exchange.began)
+        answer: Answer = HOLD
         while isinstance(answer, Hold):
             exchange.body = await self._incoming.read()
             exchange.body_pending = False
@@ -137,29 +140,23 @@ class Call:
         assert self._meter is not None
         if getattr(response, "complete", False):
             held = watch_whole(self._meter, response.take())
-            await self._settled(WHOLE)
+            durable = self._settle(WHOLE)
+            if durable is not None:
+                await durable
             self._finish(held, WHOLE)
             return
         spent = accrual(self._exchange, self._meter, self._reckoner, self._live.moment)
         self._relay = relay = Relay(self._request, response, self._meter, spent)
         relay.start()
         ending = await relay.settled
-        await self._settled(ending)
+        durable = self._settle(ending)
+        if durable is not None:
+            await durable
         if not ending.ended:
             self._request.write(relay.release())
             ending = await relay.ended
         relay.stop()
         self._finish(relay.release(), ending)
-
-    async def _settled(self, ending: Ending) -> None:
-        """Into the books, and on to where they are kept as safely as is configured."""
-        self._settle(ending)
-        durable = self._live.store.settled()
-        if durable is not None:
-            await durable
-
-    def _attempts(self) -> Attempts:
-        return Attempts(self._live, self._reckoner, self._exchange, self._incoming)
 
     def _head(self, response: Any) -> None:
         """Prepare the head of the answer, and the meter."""
@@ -181,8 +178,11 @@ class Call:
         passed = answer_fields(headers, exchange.id.encode(), strip)
         request.responseHeaders = RawHeaders(passed + learned(exchange, now))
 
-    def _settle(self, ending: Ending) -> None:
-        """Everything that matters has come: into the books with it, before the caller sees the end."""
+    def _settle(self, ending: Ending) -> "Deferred[None] | None":
+        """Everything that matters has come: into the books with it, before the caller sees the end.
+
+        What is given, if anything, has to be waited for: the books are kept as safely as is configured.
+        """
         exchange = self._exchange
         assert self._meter is not None
         reading = self._meter.reading
@@ -200,6 +200,7 @@ class Call:
         now = self._live.moment()
         self._reckoner.answered(exchange, self._meter, complete, now)
         self._close(now)
+        return self._live.store.settled()
 
     def _finish(self, held: bytes, ending: Ending) -> None:
         """Pass on what was held back, and end the answer as it deserves."""

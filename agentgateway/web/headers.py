@@ -61,6 +61,8 @@ def _end_to_end(fields: Sequence[Field], lowered: Mapping[bytes, bytes], drop: f
     if b"connection" in lowered:
         values = b",".join(value for name, value in fields if name.lower() == b"connection")
         drop = drop | (frozenset(token.strip().lower() for token in values.split(b",")) - _PROTECTED)
+    if drop.isdisjoint(lowered):
+        return list(fields)
     if len(lowered) == len(fields):  # no name is repeated: the lower-case ones stand in the same order
         return [field for name, field in zip(lowered, fields, strict=True) if name not in drop]
     return [field for field in fields if field[0].lower() not in drop]

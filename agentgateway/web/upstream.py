@@ -13,7 +13,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from agentgateway.config.schema import Provider
 from agentgateway.domain.exchange import Exchange
 from agentgateway.web.headers import credential, upstream_fields
-from agentgateway.wire.headers import RawHeaders
+from agentgateway.wire.headers import Field, RawHeaders
 
 MakeAgent = Callable[[Provider], IAgent]
 
@@ -38,6 +38,7 @@ class Upstream:
     agent: IAgent
     client: PassThroughClient
     origin: str
+    host: Field
     base_path: str
 
     def url(self, uri: str) -> bytes:
@@ -55,7 +56,7 @@ class Upstream:
         own = name == agent.provider if agent.provider else name in (exchange.provider_named, _usual(exchange))
         ours = credential(self.provider, agent.api_key if own else None)
         foreign = not own and exchange.provider_named != name
-        fields = upstream_fields(exchange, ours, exchange.key_is_ours or foreign)
+        fields = [self.host, *upstream_fields(exchange, ours, exchange.key_is_ours or foreign)]
         method = exchange.method.encode("ascii")
         return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
 
@@ -88,7 +89,8 @@ class Upstreams:
         parts = urlsplit(provider.base_url)
         agent = self._make_agent(provider)
         origin = f"{parts.scheme}://{parts.netloc}"
-        return Upstream(provider, agent, PassThroughClient(agent), origin, parts.path.rstrip("/"))
+        host = (b"Host", parts.netloc.encode("latin-1"))
+        return Upstream(provider, agent, PassThroughClient(agent), origin, host, parts.path.rstrip("/"))
 
     def __getitem__(self, name: str) -> Upstream:
         return self._upstreams[name]

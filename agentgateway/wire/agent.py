@@ -19,7 +19,7 @@ from zope.interface import implementer
 from agentgateway.wire.body import WholeBody
 from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
-from agentgateway.wire.headers import pairs_of, serialise
+from agentgateway.wire.headers import lowered, pairs_of, serialise
 from agentgateway.wire.pool import ClientLimits, Pool
 
 STALE_WITHIN = 3.0
@@ -105,7 +105,7 @@ class Agent:
 
 def _head(method: bytes, target: bytes, origin: bytes, headers: Headers | None, body: IBodyProducer | None) -> bytes:
     fields = list(pairs_of(headers))
-    if b"host" not in [name.lower() for name, _ in fields if len(name) == 4]:
+    if not (fields and fields[0][0] == b"Host") and b"host" not in lowered(fields):
         fields.insert(0, (b"Host", origin.partition(b"//")[2]))
     if body is None:
         if method in (b"POST", b"PUT", b"PATCH"):

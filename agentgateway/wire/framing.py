@@ -6,7 +6,7 @@ spaces before a colon. What follows closes the gaps through which two parsers co
 
 from collections.abc import Mapping, Sequence
 
-import attrs
+import msgspec
 
 from agentgateway.wire.errors import BadFraming
 from agentgateway.wire.headers import Field
@@ -16,8 +16,7 @@ MAX_FIELD_BYTES = 16_384
 """Bytes of one header field, name and value, and of a request's target."""
 
 
-@attrs.frozen(slots=True)
-class Framing:
+class Framing(msgspec.Struct, frozen=True, gc=False):
     """What a head says of its body and connection. `length` None: chunked."""
 
     length: int | None
