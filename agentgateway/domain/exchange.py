@@ -35,6 +35,9 @@ class Sending(Protocol):
     sent: bool
     """Whether it has been handed to a connection."""
 
+    def let_go(self) -> None:
+        """It will not be sent again: keep nothing of it."""
+
 
 @attrs.define(slots=True, eq=False)
 class Exchange:
@@ -94,6 +97,8 @@ class Exchange:
     closed: bool = False
     sendings: list["Sending | None"] = attrs.Factory(list)
     """The bodies that were to go to a provider, one for each that was tried; None for a request without one."""
+    body_let_go: int = 0
+    """Bytes of the body that is not kept any more."""
     refusal: Refusal | None = None
     status: int = 0
     outcome: Outcome = "ok"
@@ -122,6 +127,18 @@ class Exchange:
     def sent(self) -> bool:
         """Whether the request has reached a provider, which may have begun to work (and to bill)."""
         return any(body is None or body.sent for body in self.sendings)
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body, as far as it was read whole."""
+        return self.body_let_go if self.body is None else len(self.body)
+
+    def let_go_of_body(self) -> None:
+        """An answer has begun, so nothing is sent again: a long stream must not hold a long prompt in memory."""
+        self.body_let_go, self.body = self.body_size, None
+        for sending in self.sendings:
+            if sending is not None:
+                sending.let_go()
 
     @property
     def requested_model(self) -> str | None:

@@ -42,12 +42,12 @@ class Reckoner:
     def so_far(self, exchange: Exchange, reading: Reading, now: Moment) -> int:
         """Nano-dollars that a stream has cost by now, in so far as it has said or shown it."""
         assert exchange.asked is not None
-        usage, _ = settle(reading, exchange.asked, len(exchange.body or b""), False)
+        usage, _ = settle(reading, exchange.asked, exchange.body_size, False)
         return self._cost(exchange, reading, usage, now)
 
     def _settle(self, exchange: Exchange, reading: Reading, complete: bool, now: Moment) -> None:
         assert exchange.asked is not None
-        usage, kind = settle(reading, exchange.asked, len(exchange.body or b""), complete)
+        usage, kind = settle(reading, exchange.asked, exchange.body_size, complete)
         exchange.usage, exchange.usage_kind = usage, kind
         if kind != "none":
             exchange.cost = self._cost(exchange, reading, usage, now)

@@ -35,6 +35,7 @@ class Attempts:
                     raise
                 continue
             if not _failed(response.code) or not self._go_on(False):
+                self._exchange.let_go_of_body()
                 return response
             response.deliverBody(Discard())
 

@@ -166,6 +166,10 @@ class WholeBody:
         self.sent = False
         """Whether it has been handed to a connection: an upstream may have begun to work."""
 
+    def let_go(self) -> None:
+        """It will not be sent again."""
+        self.data = b""
+
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
         """Write it at once."""
         self.sent = True
@@ -192,6 +196,9 @@ class StreamedBody:
         self._incoming = incoming
         self.length = UNKNOWN_LENGTH if length is None else length
         self.sent = False
+
+    def let_go(self) -> None:
+        """Nothing of it is kept."""
 
     def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
         """Pass on until the body ends; fails as `IncomingBody.arrived` does."""
