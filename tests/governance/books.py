@@ -73,6 +73,7 @@ def mixed(dice: random.Random, agents: list[str], number: int) -> list[Wish]:
             dice.choice((10, 200, 4000)),
             dice.choice((20, 100, 700)),
             dice.randint(1, 8),
+            dice.choice(((), ((b"x-standin-interval", b"0.003"),))),
         )
         for _ in range(number)
     ]

@@ -62,6 +62,17 @@ class AuditLogTests(SynchronousTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(self.path)).st_mode), 0o700)
 
+    def test_latest(self):
+        """What the end of the file says is read back by id, lines that are no records aside."""
+        log = self.log()
+        log.append(record(1))
+        log.append(record(2))
+        with open(self.path, "ab") as file:
+            file.write(b'not json\n{"id": "x"}\n{"id":')
+        again = self.log()
+        self.assertEqual(again.latest(), {one.id: one for one in (record(1), record(2))})
+        self.assertEqual(AuditLog(None, 1, self.alerts.append).latest(), {})
+
     def test_two_writers(self):
         """Two processes' lines do not overwrite each other, and a truncated file is not filled with zeros."""
         first, second = self.log(), self.log()

@@ -22,7 +22,7 @@ from twisted.web.client import URI, readBody
 
 from agentgateway.wire.agent import Agent
 from agentgateway.wire.body import WholeBody
-from agentgateway.wire.endpoints import make_endpoint
+from agentgateway.wire.endpoints import BACKLOG, make_endpoint, with_backlog
 from agentgateway.wire.errors import BadCAFile, ConnectFailed, ConnectTimeout
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
@@ -184,6 +184,17 @@ class MakeEndpointTests(SynchronousTestCase):
         path = self.mktemp()
         Path(path).write_bytes(b"nothing")
         self.assertIn("PEM", str(self.assertRaises(BadCAFile, make_endpoint, reactor, 5, path)))
+
+
+class BacklogTests(SynchronousTestCase):
+    """Listening for many callers at once."""
+
+    def test_room(self) -> None:
+        """Where the endpoint does not say how many may wait to be accepted, there is room for thousands."""
+        for endpoint in ("tcp:80", "tcp6:80:interface=\\:\\:1", "ssl:443:privateKey=k", "unix:/run/x.sock:mode=600"):
+            self.assertEqual(with_backlog(endpoint), f"{endpoint}:backlog={BACKLOG}")
+        for endpoint in ("tcp:80:backlog=7", "systemd:domain=INET:index=0"):
+            self.assertEqual(with_backlog(endpoint), endpoint)
 
 
 class LookupTests(SynchronousTestCase):
