@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -28,6 +27,7 @@ from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.drain import drain, gone
+from agentgateway.ops.listening import listening
 from agentgateway.ops.manhole import manhole
 from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.ops.signals import Signals
@@ -46,7 +46,7 @@ from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.agent import Agent
-from agentgateway.wire.endpoints import make_endpoint, with_backlog
+from agentgateway.wire.endpoints import make_endpoint
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits, Server
@@ -69,7 +69,7 @@ def prepare(reactor: Any) -> None:
 
 
 class GatewayService(MultiService):
-    """The whole gateway; `server` is a Twisted factory that could listen anywhere. Raises StoreError, AuditLogError."""
+    """The whole gateway; `server` is a factory that could listen anywhere. Raises StoreError, AuditLogError, ListenError."""
 
     def __init__(self, config: Config, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -98,7 +98,7 @@ class GatewayService(MultiService):
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
-            listen(with_backlog(endpoint), self.server, reactor=self._reactor).setServiceParent(self._ports)
+            listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)
         self._ports.setServiceParent(self)
         for work in (
             self.server.sweep,

@@ -12,7 +12,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.harness import reactor
 from tests.peers import Answer, ask, post, request
-from tests.reality.processes import GATEWAY, ROOT, Process, healthy, spawn
+from tests.reality.processes import GATEWAY, ROOT, Process, healthy
 
 CONFIG = """
 gateway: {{port: {port}, host: 127.0.0.1, state_dir: {folder}, drain_timeout: 1.5}}
@@ -50,17 +50,36 @@ def later(seconds: float) -> "Deferred[None]":
     return pause
 
 
+def under_systemd(testcase: Any, path: str, held: int | None = None, **environ: str) -> Process:
+    """A gateway as systemd starts it: with these variables, and the listening socket `held` as its descriptor 3."""
+    process = Process()
+    told = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=agentgateway " if held is not None else ""
+    command = ("/bin/sh", "-c", told + 'exec "$@"', "sh", *GATEWAY, path)
+    descriptors: dict[int, str | int] = {0: "w", 1: "r", 2: "r"} | ({} if held is None else {3: held})
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environ}
+    reactor.spawnProcess(process, command[0], command, env=environ, childFDs=descriptors)
+
+    def kill() -> Any:
+        if not process.over:
+            process.transport.signalProcess("KILL")
+        return process.ended
+
+    testcase.addCleanup(kill)
+    return process
+
+
 class Gateway:
     """`agentgateway start` on the file at `path`, and its other commands."""
 
     def __init__(self, testcase: Any, path: str, port: int) -> None:
         self.testcase, self.path, self.port = testcase, path, port
         self.folder = Path(path).parent
+        self.environ: dict[str, str] = {}
         self.process: Process
 
     async def start(self) -> None:
         """Run it until it answers."""
-        self.process = spawn(self.testcase, *GATEWAY, self.path)
+        self.process = under_systemd(self.testcase, self.path, **self.environ)
         await healthy(self.testcase, self.process, self.port)
 
     def send(self, number: signal.Signals) -> None:

@@ -1,0 +1,66 @@
+"""Restarting behind a socket that systemd holds, again and again, under load."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import TestCase
+
+from tests.harness import until
+from tests.operate.gateway import CONFIG, Gateway, Load, later, message, records, under_systemd
+from tests.reality.processes import start_standin, write_config
+
+LISTEN = '{{listen: ["systemd:domain=INET:index=0"],'
+RATE, ROUNDS = 200, 10
+
+
+class UpgradeTests(TestCase):
+    """The socket outlives the processes."""
+
+    timeout = 120
+
+    def test_restarts(self) -> Any:
+        """Ten restarts at 200 calls a second: no connection is refused, no call lost, and each is in the log once."""
+
+        async def scenario() -> None:
+            _, provider = await start_standin(self)
+            with socket.socket() as held:
+                held.bind(("127.0.0.1", 0))
+                held.listen(4096)
+                port = held.getsockname()[1]
+                config = CONFIG.replace("{{port: {port}, host: 127.0.0.1,", LISTEN)
+                gateway = Gateway(self, write_config(self, port, provider, config), port)
+                load = await self.restart(gateway, held)
+                await gateway.ended()
+            self.assertEqual((load.failures, load.lost), ([], []))
+            self.assertGreater(load.sent, RATE * ROUNDS)
+            seen = [answer.one(b"x-agentgateway-request-id") for answer in load.answers]
+            self.assertEqual(len(seen), load.sent)
+            found = [one["id"] for one in records(Path(gateway.folder))]
+            self.assertEqual(sorted(found), sorted(seen))
+            print(f"restarts: {ROUNDS}, calls: {load.sent}, none lost")
+
+        return ensureDeferred(scenario())
+
+    async def restart(self, gateway: Gateway, held: socket.socket) -> Load:
+        """One process after the other, under load."""
+        gateway.process = await self.activated(gateway, held)
+        load = Load(self, gateway.port, RATE, message(b"busy"))
+        for _ in range(ROUNDS):
+            answered = len(load.answers)
+            gateway.process.stop()
+            await gateway.ended()
+            gateway.process = await self.activated(gateway, held)
+            await until(lambda: len(load.answers) > answered + RATE // 2, 30)  # noqa: B023 - called at once
+            await later(0.2)
+        await load.stop()
+        gateway.process.stop()
+        return load
+
+    async def activated(self, gateway: Gateway, held: socket.socket) -> Any:
+        """A process that was given the socket and says that it runs."""
+        process = under_systemd(self, gateway.path, held.fileno())
+        await until(lambda: b"is running" in process.out or process.over, 20)
+        self.assertFalse(process.over, process.err.decode())
+        return process
