@@ -116,3 +116,17 @@ def record_of(exchange: Exchange, now: Moment) -> AuditRecord:
         exchange.agent.config.tags if exchange.agent is not None else (),
         None if exchange.rates is None else "assumed" if exchange.rates.assumed else "known",
     )
+
+
+def record_of_change(
+    id: str, wall: float, agent: str | None, method: str, path: str, what: str, latency_ms: float = 0.0
+) -> AuditRecord:
+    """The record of an operator's change: `what` says who it was, and what was before and after. No model, no cost."""
+    nothing = dict.fromkeys(("provider", "model", "requested_model", "ttfb_ms", "session", "prices"))
+    counts = dict.fromkeys((*TOKENS, "cost_usd"), 0)
+    said = {"id": id, "ts": iso(wall), "agent": agent, "method": method, "path": path, "reason": what}
+    done = {"status": 200, "outcome": "ok", "stream": False, "usage": "none", "latency_ms": latency_ms, "tags": ()}
+    return AuditRecord(**nothing, **counts, **said, **done)  # type: ignore[arg-type]
+
+
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")

@@ -7,7 +7,7 @@ import attrs
 import msgspec
 
 from agentgateway.domain.alert import Alert
-from agentgateway.domain.audit import AuditRecord, iso
+from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.money import dollars, to_nano
 from agentgateway.domain.standing import Caps
@@ -100,28 +100,8 @@ class Actions:
         self._live.fleet.alert(Alert(self._live.moment().wall, kind, text, agent))
 
     def _record(self, agent: str | None, path: str, what: str) -> None:
-        record = AuditRecord(
-            id=self._live.next_id(),
-            ts=iso(self._live.moment().wall),
-            agent=agent,
-            **dict.fromkeys(("provider", "model", "requested_model", "ttfb_ms", "session", "prices")),
-            method="POST",
-            path=path,
-            status=200,
-            outcome="ok",
-            reason=what,
-            stream=False,
-            input_tokens=0,
-            output_tokens=0,
-            cache_read_tokens=0,
-            cache_write_tokens=0,
-            reasoning_tokens=0,
-            usage="none",
-            cost_usd=0.0,
-            latency_ms=0.0,
-            tags=(),
-        )
-        self._note(record)
+        now = self._live.moment().wall
+        self._note(record_of_change(self._live.next_id(), now, agent, "POST", path, what))
 
 
 def _parse(body: bytes, shape: type[T]) -> T:

@@ -11,7 +11,7 @@ import attrs
 
 from agentgateway.config.tree import printable
 from agentgateway.domain.alert import Alert
-from agentgateway.domain.audit import AuditRecord, iso
+from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
@@ -82,33 +82,10 @@ class Controls:
         return changed
 
     def _record(self, order: Order, now: Moment, agent: str | None, what: str) -> None:
-        record = AuditRecord(
-            id=self._live.next_id(),
-            ts=iso(now.wall),
-            agent=agent,
-            provider=None,
-            model=None,
-            requested_model=None,
-            method=order.method,
-            path=order.path,
-            status=200,
-            outcome="ok",
-            reason=printable(f"{order.by}: {what}", 1000),
-            stream=False,
-            input_tokens=0,
-            output_tokens=0,
-            cache_read_tokens=0,
-            cache_write_tokens=0,
-            reasoning_tokens=0,
-            usage="none",
-            cost_usd=0.0,
-            latency_ms=round((self._live.moment().monotonic - now.monotonic) * 1000, 3),
-            ttfb_ms=None,
-            session=None,
-            tags=(),
-            prices=None,
-        )
-        self._note(record)
+        took = round((self._live.moment().monotonic - now.monotonic) * 1000, 3)
+        reason = printable(f"{order.by}: {what}", 1000)
+        id = self._live.next_id()
+        self._note(record_of_change(id, now.wall, agent, order.method, order.path, reason, took))
 
 
 def _standing(agent: AgentState) -> str:
