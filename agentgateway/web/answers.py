@@ -13,6 +13,7 @@ from agentgateway.wire.errors import (
     ConnectFailed,
     ConnectTimeout,
     HeadTimeout,
+    NoRoom,
     SilenceTimeout,
     WireError,
 )
@@ -45,6 +46,8 @@ def refusal_of(error: Exception, provider: str) -> Refusal:
     """What a wire error means for the caller; `error.detail` holds nothing secret."""
     if isinstance(error, BodyTooLarge):
         return Refusal("bad_request", f"request too large: {error.detail}", status=413)
+    if isinstance(error, NoRoom):
+        return Refusal("overloaded", error.detail, 1)
     if isinstance(error, BodyTimeout):
         return Refusal("bad_request", error.detail, status=408)
     if isinstance(error, BadFraming):

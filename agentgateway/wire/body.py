@@ -7,7 +7,8 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from agentgateway.wire.errors import BodyTooLarge, WireError
+from agentgateway.wire.errors import BodyTooLarge, NoRoom, WireError
+from agentgateway.wire.room import ROOM, Kept, Room
 
 BUFFERED = 65_536
 """How much of a body is taken in before anybody has asked for it."""
@@ -26,18 +27,21 @@ class IncomingBody:
         "_failure",
         "_invite",
         "_limit",
+        "_room",
         "_throttle",
         "_waiting",
         "complete",
         "received",
     )
 
-    def __init__(self, limit: int, throttle: Callable[[bool], None]) -> None:
+    def __init__(self, limit: int, throttle: Callable[[bool], None], room: Room | None = None) -> None:
+        """`room` is shared with the other bodies of a server."""
         self.complete = False
         self.received = 0
         self._limit = limit
         self._throttle = throttle
-        self._data: bytes | bytearray = b""
+        self._room = room or Room()
+        self._data: bytes | Kept = b""
         self._invite: Callable[[], None] | None = None
         self._waiting: Deferred[None] | None = None
         self._consumer: IConsumer | None = None
@@ -46,7 +50,7 @@ class IncomingBody:
     # what the channel tells
 
     def feed(self, data: bytes) -> None:
-        """Some of the body has arrived; past the limit the body fails with BodyTooLarge."""
+        """Some of the body has arrived; past the limit the body fails with BodyTooLarge, where all are full with NoRoom."""
         self.received += len(data)
         if self._failure is not None:
             return
@@ -57,9 +61,11 @@ class IncomingBody:
         elif not self._data:
             self._data = data
         else:
-            if isinstance(self._data, bytes):
-                self._data = bytearray(self._data)  # not a list: a million chunks of one byte would take 60 MB
-            self._data += data
+            if isinstance(self._data, bytes):  # not a list: a million chunks of one byte would take 60 MB
+                self._data = Kept(self._data, self._room)
+            used = self._data.add(data)
+            if used > ROOM and used > 2 * self._limit and self.received > BUFFERED:
+                self.fail(NoRoom("the gateway holds as much of its callers' requests as it can: try again shortly"))
         if self.received > BUFFERED and self._waiting is None and self.unfinished:
             self._throttle(True)
 

@@ -21,6 +21,10 @@ class BodyTooLarge(WireError):
     """The request's body passes the limit; answered with 413."""
 
 
+class NoRoom(WireError):
+    """All request bodies together have become too large; answered with 503."""
+
+
 class BodyTimeout(WireError):
     """The request's body came too slowly; answered with 408."""
 

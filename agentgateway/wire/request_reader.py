@@ -121,7 +121,7 @@ class RequestReader(Protocol):
         if framing.upgrade and parser.should_upgrade():
             return  # and is fed again, see _without_upgrade
         self._in_head = self._head_timed = False
-        body = IncomingBody(limits.max_body_bytes, self._throttle)
+        body = IncomingBody(limits.max_body_bytes, self._throttle, self._server.room)
         protocol = b"HTTP/1.1" if version == "1.1" else b"HTTP/1.0"
         channel: Channel = self  # type: ignore[assignment]
         headers = RawHeaders(fields, names)

@@ -12,6 +12,7 @@ from agentgateway.wire.channel import Channel
 from agentgateway.wire.errors import BadFraming
 from agentgateway.wire.headers import Field, serialise
 from agentgateway.wire.request import Request
+from agentgateway.wire.room import Room
 
 _PHRASES = {
     400: b"Bad Request",
@@ -64,6 +65,7 @@ class Server(ServerFactory):
         self.accept = site.accept
         self.limits = limits
         self.draining = False
+        self.room = Room()
         self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
