@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from agentgateway.config.addresses import arguments
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config
 from agentgateway.errors import GatewayError
@@ -53,11 +54,14 @@ def run(service: Any, reactor: Any, words: str) -> None:
 
 def welcome(config: Config) -> str:
     """What to do next, for somebody who sees it for the first time."""
-    url = next((f"http://{host}" for host in map(_address, config.gateway.listen) if host), "http://HOST:PORT")
+    places = [_place(endpoint) for endpoint in config.gateway.listen]
+    url = next((place for place in places if "//" in place), None)
+    known = "" if url else "\nHOST:PORT is where callers reach that; SDKs want a URL.\n"
+    url = url or "http://HOST:PORT"
     agent = next((name for name in config.agents if name != "*"), "my-agent")
     return f"""
-agentgateway is running on {url} with {config.path}
-
+agentgateway is running on {", ".join(places)} with {config.path}
+{known}
 Point an agent at it; it may bring its own provider key:
   Anthropic SDK, Claude Code   ANTHROPIC_BASE_URL={url}/agents/{agent}
   OpenAI SDK                   OPENAI_BASE_URL={url}/agents/{agent}/v1
@@ -67,11 +71,15 @@ No provider key at hand?  `make demo` (or `agentgateway demo`) shows it with a s
 """
 
 
-def _address(endpoint: str) -> str | None:
-    """`host:port` of a TCP endpoint string, as somebody on this machine would type it."""
-    parts = endpoint.split(":")
-    if parts[0] != "tcp" or len(parts) < 2:
-        return None
-    named = dict(part.partition("=")[::2] for part in parts[1:])
-    host = named.get("interface", "")
-    return f"{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{named.get('port', parts[1])}"
+def _place(endpoint: str) -> str:
+    """Where an endpoint listens: a URL as somebody on this machine would type it, or in words where there is none."""
+    kind, given = arguments(endpoint)
+    if kind == "systemd":
+        return f"the {given['domain']} socket that systemd holds ({given.get('name') or 'index ' + given['index']})"
+    if kind == "unix":
+        return f"the UNIX socket {given['address']}"
+    if given["port"] == "0":
+        return "a port that the system chose"
+    host = given.get("interface", "")
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"{'https' if kind == 'ssl' else 'http'}://{f'[{host}]' if ':' in host else host}:{given['port']}"
