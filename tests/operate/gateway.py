@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.harness import reactor
-from tests.peers import Answer, ask, post, request
+from tests.peers import Answer, Caller, ask, call_in, post, request
 from tests.reality.processes import GATEWAY, ROOT, Process, healthy
 
 CONFIG = """
@@ -119,6 +119,46 @@ class Gateway:
         return found
 
 
+class Client:
+    """As an SDK does, calls on one connection `rate` times a second until `stop`; a new one where an answer says close."""
+
+    def __init__(self, testcase: Any, port: int, rate: float, raw: bytes) -> None:
+        self._testcase, self._port, self._raw = testcase, port, raw
+        self._pause = 1 / rate
+        self._going = True
+        self._caller: Caller | None = None
+        self.answers: list[Answer] = []
+        self.failures: list[str] = []
+        self._done = ensureDeferred(self._work())
+
+    async def _work(self) -> None:
+        while self._going:
+            try:
+                await self._call()
+            except Exception as error:
+                self.failures.append(repr(error))
+            await later(self._pause)
+
+    async def _call(self) -> None:
+        if self._caller is None:
+            self._caller = await call_in(self._testcase, self._port)
+        answer = await self._caller.ask(self._raw)
+        self.answers.append(answer)
+        if b"close" in b"".join(answer.all(b"connection")).lower() or not answer.ended:
+            await self._caller.closed
+            self._caller = None
+
+    async def stop(self) -> None:
+        """No more; wait for what is under way."""
+        self._going = False
+        await self._done
+
+    @property
+    def sent(self) -> int:
+        """Calls made."""
+        return len(self.answers) + len(self.failures)
+
+
 class Load:
     """Calls on connections of their own, `rate` a second, until `stop`; `answers` are those that got one."""
 
@@ -151,7 +191,7 @@ class Load:
         self._next.cancel()
         await gatherResults(self._calls)
 
-    @property
-    def lost(self) -> list[Any]:
-        """Calls that were refused or cut short."""
-        return [(answer.status, answer.ended) for answer in self.answers if answer.status != 200 or not answer.ended]
+
+def lost(answers: list[Answer]) -> list[Any]:
+    """Those that refuse, or are cut short."""
+    return [(answer.status, answer.ended) for answer in answers if answer.status != 200 or not answer.ended]

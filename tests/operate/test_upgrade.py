@@ -4,11 +4,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.harness import until
-from tests.operate.gateway import CONFIG, Gateway, Load, later, message, records, under_systemd
+from tests.operate.gateway import CONFIG, Client, Gateway, Load, later, lost, message, records, under_systemd
 from tests.reality.processes import start_standin, write_config
 
 LISTEN = '{{listen: ["systemd:domain=INET:index=0"],'
@@ -31,32 +31,35 @@ class UpgradeTests(TestCase):
                 port = held.getsockname()[1]
                 config = CONFIG.replace("{{port: {port}, host: 127.0.0.1,", LISTEN)
                 gateway = Gateway(self, write_config(self, port, provider, config), port)
-                load = await self.restart(gateway, held)
+                callers = await self.restart(gateway, held)
                 await gateway.ended()
-            self.assertEqual((load.failures, load.lost), ([], []))
-            self.assertGreater(load.sent, RATE * ROUNDS)
-            seen = [answer.one(b"x-agentgateway-request-id") for answer in load.answers]
-            self.assertEqual(len(seen), load.sent)
-            found = [one["id"] for one in records(Path(gateway.folder))]
-            self.assertEqual(sorted(found), sorted(seen))
-            print(f"restarts: {ROUNDS}, calls: {load.sent}, none lost")
+            answers = [answer for caller in callers for answer in caller.answers]
+            failures = [failure for caller in callers for failure in caller.failures]
+            self.assertEqual((failures, lost(answers)), ([], []))
+            self.assertGreater(len(answers), RATE * ROUNDS // 2)
+            self.assertEqual(len(answers), sum(caller.sent for caller in callers))
+            seen = sorted(answer.one(b"x-agentgateway-request-id") for answer in answers)
+            self.assertEqual(sorted(one["id"] for one in records(Path(gateway.folder))), seen)
+            print(f"restarts: {ROUNDS}, calls: {len(answers)}, none lost")
 
         return ensureDeferred(scenario())
 
-    async def restart(self, gateway: Gateway, held: socket.socket) -> Load:
-        """One process after the other, under load."""
+    async def restart(self, gateway: Gateway, held: socket.socket) -> list[Load | Client]:
+        """One process after the other, while half of all calls come on connections of their own and half on kept ones."""
         gateway.process = await self.activated(gateway, held)
-        load = Load(self, gateway.port, RATE, message(b"busy"))
+        load = Load(self, gateway.port, RATE / 2, message(b"busy"))
+        clients = [Client(self, gateway.port, 10, message(b"kept")) for _ in range(RATE // 20)]
         for _ in range(ROUNDS):
-            answered = len(load.answers)
             gateway.process.stop()
             await gateway.ended()
+            answered = len(load.answers)
             gateway.process = await self.activated(gateway, held)
             await until(lambda: len(load.answers) > answered + RATE // 2, 30)  # noqa: B023 - called at once
-            await later(0.2)
-        await load.stop()
+            await later(0.4)
+        callers = [load, *clients]
+        await gatherResults([ensureDeferred(caller.stop()) for caller in callers])
         gateway.process.stop()
-        return load
+        return callers
 
     async def activated(self, gateway: Gateway, held: socket.socket) -> Any:
         """A process that was given the socket and says that it runs."""
