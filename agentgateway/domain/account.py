@@ -136,7 +136,9 @@ class Account:
         if self.budget.enforcement == "hard":
             return worst
         known = self.estimate.mean > 0
-        amount = min(worst, self.estimate.amount) if known else worst
+        amount = self.estimate.amount if known else worst
+        if amount > worst:
+            amount = worst
         room = self.room(now)
         if room is None:
             return amount
@@ -160,7 +162,8 @@ class Account:
     def hold(self, id: str, amount: int, risk: int = 0) -> Reservation:
         """Reserve without asking the caps: for what a journal or snapshot says has been reserved."""
         reservation = self._open.add(Reservation(id, self.id, amount, 0, risk))
-        self._tell(Reserved(self.id, id, amount))
+        if self.journal is not None:
+            self.journal(Reserved(self.id, id, amount))
         return reservation
 
     def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:
@@ -202,7 +205,8 @@ class Account:
         self.life.cost += cost
         self.cost_pace.add(now, cost)
         self.estimate.learn(cost)
-        self._tell(Settled(self.id, reservation.id, cost, self._booked_at(now)))
+        if self.journal is not None:
+            self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now)))
         if not self._limits:
             return ()
         return tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, self.reserved))
@@ -210,7 +214,8 @@ class Account:
     def release(self, reservation: Reservation) -> None:
         """The call never went out: its money is free again. Raises NotOpen."""
         self._open.remove(reservation)
-        self._tell(Released(self.id, reservation.id))
+        if self.journal is not None:
+            self.journal(Released(self.id, reservation.id))
 
     def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
         """One more answered call, free ones too."""
@@ -218,7 +223,8 @@ class Account:
         self._days.at(now).count(error, input_tokens, output_tokens)
         self.life.count(error, input_tokens, output_tokens)
         self.call_pace.add(now, 1)
-        self._tell(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
+        if self.journal is not None:
+            self.journal(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
 
     def recover(self, now: float) -> tuple[Reservation, ...]:
         """After a crash nobody knows what the calls in flight cost: settle each at what it held. Gives those calls."""
@@ -249,7 +255,3 @@ class Account:
         """An instant of the windows just booked to, also where a clock stepped back has not left them yet."""
         hour, day = self._hours.start, self._days.start
         return now if hour <= now >= day else max(hour, day)
-
-    def _tell(self, record: Record) -> None:
-        if self.journal is not None:
-            self.journal(record)

@@ -30,10 +30,12 @@ class Choose(Quiet):
         if targets[0].rates is None and surface is not None and surface.billable and (exchange.model or surface.owed):
             return _unpriced(exchange.model)
         waits = [may_try(exchange, target, now) for target in targets]
-        exchange.targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
-        if not exchange.targets:
-            return _open(names, min(wait for wait in waits if wait is not None))
-        exchange.target = exchange.targets[0]
+        if waits.count(None) < len(waits):
+            targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
+            if not targets:
+                return _open(names, min(wait for wait in waits if wait is not None))
+            exchange.target = targets[0]
+        exchange.targets = targets
         return None
 
     def take(self, exchange: Exchange, now: Moment) -> None:

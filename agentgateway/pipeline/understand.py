@@ -25,7 +25,7 @@ class Understand(Quiet):
         agent = exchange.agent.config
         if exchange.surface is None:
             api = self._apis.get(exchange.provider_named or agent.provider or "", "")
-            exchange.surface = surface(exchange.method, exchange.path, api)
+            exchange.surface = surface(exchange.method, exchange.uri_upstream, api)
         if exchange.body is None:
             paid = exchange.surface.billable and exchange.surface.owed
             if exchange.body_pending and (paid or _read_whole(exchange)):

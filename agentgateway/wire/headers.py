@@ -87,10 +87,9 @@ def pairs_of(headers: Headers | None) -> Sequence[Field]:
 
 def serialise(first: bytes, fields: Sequence[Field]) -> bytes:
     """A message head: the first line, the fields and the empty line. Raises ValueError on a line break in a field."""
-    lines = [first]
-    lines += [name + b": " + value for name, value in fields]
-    lines.append(b"\r\n")
+    lines = [first, *map(b": ".join, fields), b"\r\n"]
     head = b"\r\n".join(lines)
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+    breaks = len(lines)
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
         raise ValueError("a header field with a line break in it")
     return head
