@@ -91,6 +91,7 @@ class GatewayService(MultiService):
         self.server = Server(reactor, self._site(), _server_limits(config.gateway))
         self.systemd = Notifier(os.environ)
         self._opened = False
+        self._ending: Deferred[None] | None = None
         self._add_services(config)
         if config.admin.manhole is not None:
             self._manhole(config).setServiceParent(self)
@@ -259,11 +260,15 @@ class GatewayService(MultiService):
 
     def stopService(self) -> "Deferred[None]":
         """Stop listening, let open calls finish within `drain_timeout`, cut the rest; then close, the store last."""
-        return Deferred.fromCoroutine(self._stop())
+        if self._ending is None:
+            self._ending = Deferred.fromCoroutine(self._stop())
+        return self._ending
 
     async def _stop(self) -> None:
+        if not self.running:
+            return await self.books.close()
         self.systemd.stopping()
-        await self._ports.disownServiceParent()
+        await maybeDeferred(self._ports.disownServiceParent)
         self.server.draining = True
         await gone(self._reactor, self.server.channels)
         self.live.draining = True
