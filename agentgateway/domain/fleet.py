@@ -146,7 +146,9 @@ class Fleet:
         return state
 
     def restore(self, standings: Iterable[Standing], now: Moment) -> None:
-        """Agents stand as they stood before a restart."""
+        """Agents stand as they stood before a restart, those of the template too that have spent anything."""
+        for account in tuple(self.ledger):
+            self.find(account.id, now)
         for standing in standings:
             state = self.find(standing.agent, now)
             if state is not None:
