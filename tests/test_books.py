@@ -133,3 +133,27 @@ class KilledTests(SynchronousTestCase):
         again = self.again().fleet.get("writer")
         assert again is not None and again.pause is not None
         self.assertEqual((again.pause.by, again.pause.reason), ("operator", "enough"))
+
+
+class ListenerTests(SynchronousTestCase):
+    """Who is told of records."""
+
+    def test_after_the_log(self) -> None:
+        """A listener hears of each record once, when the log has it; one that leaves hears no more."""
+        folder = os.path.abspath(self.mktemp())
+        life = Life(folder)
+        self.addCleanup(life.kill)
+        heard: list[tuple[str, int]] = []
+
+        def listen(record: Any) -> None:
+            with open(os.path.join(folder, "audit.jsonl"), encoding="utf-8") as file:
+                heard.append((record.id, len(file.readlines())))
+
+        life.books.listeners.append(listen)
+        calls = [life.begin(), life.begin()]
+        for exchange in calls:
+            life.end(exchange, 5)
+        self.assertEqual(heard, [(calls[0].id, 1), (calls[1].id, 2)])
+        life.books.listeners.remove(listen)
+        life.end(life.begin(), 5)
+        self.assertEqual(len(heard), 2)

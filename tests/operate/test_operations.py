@@ -90,7 +90,6 @@ class OperationsTests(TestCase):
             local = request(b"GET", b"/api/status", None).replace(b"gateway.test", b"localhost")
             self.assertEqual((await ask(self, gateway.port, local)).status, 200)
             self.assertEqual((await ask(self, port, local)).status, 404)
-            self.assertEqual()
             self.assertEqual((await ask(self, port, request(b"GET", b"/health", None))).status, 200)
 
         return ensureDeferred(scenario())
