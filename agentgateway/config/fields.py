@@ -92,7 +92,7 @@ def otlp_endpoint(node: Node) -> str:
     """The URL of an OpenTelemetry collector; sending to it takes packages that are an extra."""
     url = addresses.base_url(node)
     if not exports_traces():
-        raise Wrong(node, 'no otlp_endpoint without the extra "otel" (pip install "twisted-agentgateway[otel]")', url)
+        raise Wrong(node, 'the extra "otel" for it (twisted-agentgateway[otel])', "an installation without it")
     return url
 
 
