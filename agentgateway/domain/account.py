@@ -124,7 +124,15 @@ class Account:
         if not self._limits:
             return None
         left = [limit.limit - limit.tally(now).cost for limit in self._limits]
-        return max(0, min(left) - self.reserved)
+        return max(0, min(left) - self._open.reserved)
+
+    def tightest(self, now: float) -> Cap | None:
+        """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
+        if not self._limits:
+            return None
+        held = self._open.reserved
+        left = [max(0, limit.limit - limit.tally(now).cost - held) for limit in self._limits]
+        return self._limits[left.index(min(left))].cap(now, held)
 
     def quote(self, now: float, worst: int) -> int:
         """The amount to reserve for a call that costs at most `worst`.
@@ -186,7 +194,7 @@ class Account:
         """Whether running streams have to be cut; under `hard` only a lowered cap can be passed."""
         slack = 0 if self.budget.enforcement == "hard" else 1
         taken = self._open.accrued + self._open.at_risk + slack
-        over = max((limit.tally(now).cost + taken - limit.limit for limit in self._limits), default=0)
+        over = max([limit.tally(now).cost + taken - limit.limit for limit in self._limits], default=0)
         return over > 0 and over > self._open.largest_risk()
 
     def stop_streams(self, now: float) -> None:

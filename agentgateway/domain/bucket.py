@@ -25,6 +25,12 @@ class TokenBucket:
     """The time of `_level`, in nanoseconds."""
     _level: int
     """Parts of a token; below zero is a debt."""
+    _token: int = attrs.field(init=False)
+    """Parts of one token, and below of the whole burst."""
+    _burst: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._measure(self.rate)
 
     @classmethod
     def full(cls, rate: Rate, now: float) -> Self:
@@ -46,8 +52,9 @@ class TokenBucket:
     def wait(self, now: float, n: int = 1) -> float:
         """Seconds until `n` can be taken, 0 for now; for more than the burst, until the bucket is full."""
         self._refill(now)
-        missing = min(n, self.rate.count) * self._token - self._level
-        return max(0, -(-missing // self.rate.count)) / _NS
+        count = self.rate.count
+        missing = (n if n < count else count) * self._token - self._level
+        return -(-missing // count) / _NS if missing > 0 else 0.0
 
     def take(self, now: float, n: int = 1) -> bool:
         """Take `n`; False, and nothing taken, where `wait` is not 0. Taking more than the burst leaves a debt."""
@@ -71,15 +78,12 @@ class TokenBucket:
         fresh = TokenBucket.full(rate, now)
         self._refill(now)
         self._level = self._level * fresh._burst // self._burst
+        self._measure(rate)
+
+    def _measure(self, rate: Rate) -> None:
         self.rate = rate
-
-    @property
-    def _token(self) -> int:
-        return self.rate.seconds * _NS
-
-    @property
-    def _burst(self) -> int:
-        return self.rate.count * self.rate.seconds * _NS
+        self._token = rate.seconds * _NS
+        self._burst = rate.count * self._token
 
     def _refill(self, now: float) -> None:
         at = round(now * _NS)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import attrs
+import msgspec
 
 from agentgateway.config.schema import Budget
 from agentgateway.domain.counters import Tallies, Tally
@@ -16,8 +17,7 @@ _DEVIATION_WEIGHT: Final = 4
 _PEAK_WEIGHT: Final = 128
 
 
-@attrs.frozen
-class Cap:
+class Cap(msgspec.Struct, frozen=True, gc=False):
     """One cap as it stands: nano-dollars, and the epoch second at which its window ends (None: never)."""
 
     name: CapName
@@ -61,8 +61,11 @@ class Limit:
     def crossings(self, now: float, cost: int, reserved: int) -> "Iterator[Crossing]":
         """The marks that a settlement of `cost`, booked just now, went over."""
         spent = self.tally(now).cost
+        before = spent - cost
         for fraction, mark in self.marks:
-            if spent - cost < mark <= spent:
+            if mark > spent:
+                return
+            if before < mark:
                 yield Crossing(fraction, self.cap(now, reserved))
 
 

@@ -87,8 +87,8 @@ def learned(exchange: Exchange, now: Moment) -> list[Field]:
     if agent is None:
         return []
     fields: list[Field] = []
-    if agent.account.capped:
-        cap = min(agent.account.caps(now.wall), key=lambda cap: cap.remaining)
+    cap = agent.account.tightest(now.wall)
+    if cap is not None:
         fields.append((b"x-agentgateway-budget-remaining", dollars(cap.remaining).encode()))
         if cap.resets_at is not None:
             fields.append((b"x-agentgateway-budget-reset", b"%d" % ceil(cap.resets_at - now.wall)))
