@@ -99,7 +99,7 @@ class GatewayService(MultiService):
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
-            listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)
+            listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
         self._ports.setServiceParent(self)
         for work in (
             self.server.sweep,

@@ -9,7 +9,7 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.harness import until
-from tests.operate.gateway import CONFIG, Gateway, later, message, records
+from tests.operate.gateway import CONFIG, Gateway, Load, later, lost, message, records
 from tests.peers import Caller, call_in, closed_port, request
 from tests.reality.processes import listens, spawn, start_standin, write_config
 
@@ -104,6 +104,23 @@ class DayTests(TestCase):
             await self.all_ended(long, False)
             await gateway.ended()
             self.check_ends(gateway, short, long)
+
+        return ensureDeferred(scenario())
+
+    def test_load(self) -> Any:
+        """SIGTERM at 200 calls a second: whoever was connected has a whole answer, later callers find nobody there."""
+
+        async def scenario() -> None:
+            gateway = await self.begin()
+            load = Load(self, gateway.port, 200, message(b"busy", True, (b"x-standin-interval", b"0.02")))
+            await until(lambda: len(load.answers) > 50)
+            gateway.send(signal.SIGTERM)
+            await gateway.ended()
+            await load.stop()
+            self.assertEqual(lost(load.answers), [])
+            self.assertEqual([why for why in load.failures if "ConnectionRefused" not in why], [])
+            seen = sorted(answer.one(b"x-agentgateway-request-id") for answer in load.answers)
+            self.assertEqual(sorted(one["id"] for one in records(gateway.folder)), seen)
 
         return ensureDeferred(scenario())
 
