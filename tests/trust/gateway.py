@@ -64,7 +64,7 @@ class Gateway:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The audit log, with what was rotated away before it; every line must be whole."""
-        logs = sorted(self.folder.glob("audit.jsonl.*")) + [self.folder / "audit.jsonl"]
+        logs = [*sorted(self.folder.glob("audit.jsonl.*")), self.folder / "audit.jsonl"]
         lines = [line for log in logs for line in log.read_text("utf-8").split("\n")]
         return [json.loads(line) for line in lines if line]
 
