@@ -1,6 +1,5 @@
 """The composition root: builds everything from a configuration, gives each part what it needs, and stops it in order."""
 
-import gc
 import os
 import signal
 import time
@@ -17,7 +16,7 @@ from agentgateway.admin import admin_token
 from agentgateway.books import Books
 from agentgateway.config.changes import changes
 from agentgateway.config.load import load
-from agentgateway.config.schema import Config, Dashboard, Gateway, Provider
+from agentgateway.config.schema import Config, Dashboard
 from agentgateway.domain.alert import Alert, Kind
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.history import Point
@@ -45,27 +44,10 @@ from agentgateway.web.management.problems import Problem
 from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
-from agentgateway.wire.agent import Agent
-from agentgateway.wire.endpoints import make_endpoint
-from agentgateway.wire.pool import ClientLimits
-from agentgateway.wire.resolver import Resolver
-from agentgateway.wire.server import Limits, Server
+from agentgateway.wire.server import Server
+from agentgateway.wiring import maker, server_limits
 
 _log = Logger("agentgateway")
-
-
-def prepare(reactor: Any) -> None:
-    """Make a reactor fit for this service, before anything is scheduled.
-
-    Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; and its name lookups
-    share ten threads, so that slow names delay everything else. Python's search for reference cycles looks at every
-    object there is, a tenth of a second of it with all that is loaded: what is there when the service runs is left out
-    of it, and it comes less often.
-    """
-    type(reactor).seconds = staticmethod(time.monotonic)
-    reactor.installNameResolver(Resolver(reactor))
-    gc.set_threshold(10_000, 20, 20)
-    reactor.callWhenRunning(gc.freeze)
 
 
 class GatewayService(MultiService):
@@ -80,7 +62,7 @@ class GatewayService(MultiService):
         ledger = Ledger(Calendar.of(config.gateway.timezone))
         self.books = Books(config, ledger, reactor, self._alerting("audit"), self._alerting("store"))
         fleet = Fleet(config, ledger, now, self.books.stand, self.alerts.add)
-        self.upstreams = Upstreams(self._make_agent)
+        self.upstreams = Upstreams(maker(reactor))
         self.live = self._build_live(config, fleet, now)
         self.books.listeners = self.live.listeners
         self.token = admin_token(config.gateway)
@@ -88,7 +70,7 @@ class GatewayService(MultiService):
         self.feed = Feed(reactor, self.live.listeners)
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.metrics = self._build_metrics()
-        self.server = Server(reactor, self._site(), _server_limits(config.gateway))
+        self.server = Server(reactor, self._site(), server_limits(config.gateway))
         self.systemd = Notifier(os.environ)
         self._opened = False
         self._ending: Deferred[None] | None = None
@@ -101,25 +83,17 @@ class GatewayService(MultiService):
         for endpoint in config.gateway.listen:
             listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
         self._ports.setServiceParent(self)
-        for work in (
-            self.server.sweep,
-            self.upstreams.sweep,
-            self._settle_down,
-            self.books.checkpoint,
-            self.metrics.tick,
-        ):
+        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.metrics.tick):
             self._every(1.0, work)
+        self._every(1.0, self.books.checkpoint)
         if self.traces is not None:
             self.live.listeners.append(self.traces.add)
             self.traces.setServiceParent(self)  # type: ignore[no-untyped-call]
             self._every(1.0, self.traces.tell)
         if self.systemd.watchdog is not None:
             self._every(self.systemd.watchdog, self.systemd.alive)
-        actions: dict[int, Callable[[], object]] = {
-            signal.SIGHUP: self._reload_on_signal,
-            signal.SIGUSR1: self.books.log.reopen,
-        }
-        Signals(self._reactor, actions).setServiceParent(self)  # type: ignore[no-untyped-call]
+        on_hangup, on_user1 = self._reload_on_signal, self.books.log.reopen
+        Signals(self._reactor, {signal.SIGHUP: on_hangup, signal.SIGUSR1: on_user1}).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _manhole(self, config: Config) -> IService:
         live = self.live
@@ -221,11 +195,6 @@ class GatewayService(MultiService):
     def _moment(self) -> Moment:
         return Moment(self._reactor.seconds(), time.time())
 
-    def _make_agent(self, provider: Provider) -> Agent:
-        endpoint = make_endpoint(self._reactor, provider.connect_timeout, provider.ca_file)
-        limits = ClientLimits(provider.connect_timeout, provider.response_timeout, provider.silence_timeout)
-        return Agent(self._reactor, endpoint, limits)
-
     # timers
 
     def _settle_down(self) -> None:
@@ -244,7 +213,7 @@ class GatewayService(MultiService):
         self.upstreams.configure(new.providers)
         self.live.config = new
         self.live.onion, self.live.reckoner = self._rules(new, self.live.fleet)
-        self.server.limits = _server_limits(new.gateway)
+        self.server.limits = server_limits(new.gateway)
         self.metrics.counts.reserve(new.agents)
         return changes(old, new)
 
@@ -281,13 +250,3 @@ class GatewayService(MultiService):
         self.upstreams.close()
         self.webhooks.close()
         await self.books.close()
-
-
-def _server_limits(gateway: Gateway) -> Limits:
-    return Limits(
-        gateway.max_header_bytes,
-        gateway.max_body_bytes,
-        gateway.header_timeout,
-        gateway.idle_timeout,
-        gateway.max_connections,
-    )

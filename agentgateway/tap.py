@@ -7,7 +7,8 @@ from twisted.python import usage
 
 from agentgateway.config.load import load
 from agentgateway.errors import GatewayError
-from agentgateway.service import GatewayService, prepare
+from agentgateway.service import GatewayService
+from agentgateway.wiring import prepare
 
 
 class Options(usage.Options):

@@ -46,7 +46,8 @@ def _run(folder: Path, port: int, dashboard_port: int) -> None:
     from agentgateway.config.load import load
     from agentgateway.demo.fleet import Fleet, demo_config
     from agentgateway.demo.standin import StandIn
-    from agentgateway.service import GatewayService, prepare
+    from agentgateway.service import GatewayService
+    from agentgateway.wiring import prepare
 
     prepare(reactor)
     standin: Any = StandIn(reactor)

@@ -29,7 +29,8 @@ def command(path: str) -> None:
     config = load(path, os.environ)  # mistakes are told before anything of Twisted is loaded
     from twisted.internet import reactor
 
-    from agentgateway.service import GatewayService, prepare
+    from agentgateway.service import GatewayService
+    from agentgateway.wiring import prepare
 
     prepare(reactor)
     run(GatewayService(config, reactor), reactor, welcome(config))

@@ -1,0 +1,49 @@
+"""The reactor and both ends of the wire, set up as the configuration says."""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+from agentgateway.config.schema import Gateway, Provider
+from agentgateway.wire.agent import Agent
+from agentgateway.wire.endpoints import make_endpoint
+from agentgateway.wire.pool import ClientLimits
+from agentgateway.wire.resolver import Resolver
+from agentgateway.wire.server import Limits
+
+
+def prepare(reactor: Any) -> None:
+    """Make a reactor fit for this service, before anything is scheduled.
+
+    Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; and its name lookups
+    share ten threads, so that slow names delay everything else. Python's search for reference cycles looks at every
+    object there is, a tenth of a second of it with all that is loaded: what is there when the service runs is left out
+    of it, and it comes less often.
+    """
+    type(reactor).seconds = staticmethod(time.monotonic)
+    reactor.installNameResolver(Resolver(reactor))
+    gc.set_threshold(10_000, 20, 20)
+    reactor.callWhenRunning(gc.freeze)
+
+
+def maker(reactor: Any) -> Callable[[Provider], Agent]:
+    """A maker of HTTP clients, one for each provider."""
+
+    def make(provider: Provider) -> Agent:
+        endpoint = make_endpoint(reactor, provider.connect_timeout, provider.ca_file)
+        limits = ClientLimits(provider.connect_timeout, provider.response_timeout, provider.silence_timeout)
+        return Agent(reactor, endpoint, limits)
+
+    return make
+
+
+def server_limits(gateway: Gateway) -> Limits:
+    """What a caller's connection may take."""
+    return Limits(
+        gateway.max_header_bytes,
+        gateway.max_body_bytes,
+        gateway.header_timeout,
+        gateway.idle_timeout,
+        gateway.max_connections,
+    )
