@@ -104,6 +104,8 @@ class Exchange:
     outcome: Outcome = "ok"
     reason: str | None = None
     streamed: bool = False
+    compressed: bool = False
+    """The answer has a Content-Encoding, although none was accepted."""
     model: str | None = None
     usage: Usage = attrs.Factory(Usage)
     usage_kind: Literal["exact", "estimated", "none"] = "none"

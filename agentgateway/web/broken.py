@@ -9,7 +9,8 @@ from agentgateway.wire.errors import WireError
 
 def last_words(exchange: Exchange, held: bytes, ending: Ending, relay: Relay | None) -> bytes:
     """`held`, what was not passed on yet, and behind it why nothing follows; an event without its end is ended first."""
-    words = _words(exchange, ending.error) if exchange.streamed else b""
+    readable = exchange.streamed and not exchange.compressed  # plain text would only break what is compressed
+    words = _words(exchange, ending.error) if readable else b""
     torn = relay.torn if relay is not None else whole_events(held) != held
     return held + (b"\n\n" if torn and words else b"") + words
 

@@ -173,6 +173,7 @@ class Call:
             self._live.streams[exchange.id] = self
         strip = exchange.strip_usage and stream
         encoding = headers.lowered.get(b"content-encoding", b"").decode("latin-1").lower()
+        exchange.compressed = encoding not in ("", "identity")
         self._meter = Meter(exchange.surface, stream, encoding, strip)
         request.setResponseCode(response.code, response.phrase)
         passed = answer_fields(headers, exchange.id.encode(), strip)

@@ -34,3 +34,9 @@ class LastWordsTests(SynchronousTestCase):
         """Where there is no stream, there is nothing to say."""
         exchange = self.exchange("truncated", streamed=False)
         self.assertEqual(last_words(exchange, b'{"a":', Ending(True), None), b'{"a":')
+
+    def test_compressed(self) -> None:
+        """Nothing readable can be put behind compressed bytes: the break alone says it."""
+        exchange = self.exchange("cut")
+        exchange.compressed = True
+        self.assertEqual(last_words(exchange, b"\x1f\x8b", Ending(True, SPENT), None), b"\x1f\x8b")
