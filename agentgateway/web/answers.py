@@ -10,6 +10,7 @@ from agentgateway.wire.errors import (
     BadFraming,
     BodyTimeout,
     BodyTooLarge,
+    CannotRead,
     ConnectFailed,
     ConnectTimeout,
     HeadTimeout,
@@ -46,7 +47,7 @@ def refusal_of(error: Exception, provider: str) -> Refusal:
     """What a wire error means for the caller; `error.detail` holds nothing secret."""
     if isinstance(error, BodyTooLarge):
         return Refusal("bad_request", f"request too large: {error.detail}", status=413)
-    if isinstance(error, NoRoom):
+    if isinstance(error, NoRoom | CannotRead):
         return Refusal("overloaded", error.detail, 1)
     if isinstance(error, BodyTimeout):
         return Refusal("bad_request", error.detail, status=408)

@@ -11,7 +11,7 @@ from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.record import Journal
 from agentgateway.providers.known import dialect_of
-from agentgateway.web.answers import refusal_answer
+from agentgateway.web.answers import refusal_answer, refusal_of
 from agentgateway.web.live import Live
 from agentgateway.web.management.problems import Problem, too_large
 from agentgateway.web.proxy import ProxyResource
@@ -75,7 +75,7 @@ class GatewaySite:
 
     def fault(self, fault: BadFraming, uri: bytes) -> tuple[list[Field], bytes]:
         """A request that could not be parsed is refused, in the dialect of its path, and recorded."""
-        return self._turned_away(Refusal("bad_request", fault.detail, status=fault.status), uri)
+        return self._turned_away(refusal_of(fault, ""), uri)
 
     def overloaded(self) -> tuple[list[Field], bytes]:
         """One connection too many."""

@@ -17,6 +17,13 @@ class BadFraming(WireError):
         self.status = status
 
 
+class CannotRead(BadFraming):
+    """Reading a request failed on this side, for want of memory or by a mistake of ours; answered with 503."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "the gateway cannot read this request now: try again shortly")
+
+
 class BodyTooLarge(WireError):
     """The request's body passes the limit; answered with 413."""
 

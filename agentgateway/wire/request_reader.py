@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 
 from agentgateway.wire.body import IncomingBody
-from agentgateway.wire.errors import BadFraming, BodyTooLarge
+from agentgateway.wire.errors import BadFraming, BodyTooLarge, CannotRead
 from agentgateway.wire.framing import MAX_FIELD_BYTES, check, check_size
 from agentgateway.wire.headers import Field, RawHeaders, lowered, serialise
 from agentgateway.wire.request import Request
@@ -19,6 +20,9 @@ from agentgateway.wire.request import Request
 if TYPE_CHECKING:
     from agentgateway.wire.channel import Channel
     from agentgateway.wire.server import Server
+
+
+_log = Logger("agentgateway")
 
 
 class RequestReader(Protocol):
@@ -61,6 +65,11 @@ class RequestReader(Protocol):
                 parts.append(memoryview(part)[upgrade.args[0] :])
                 parts.append(self._without_upgrade())
                 self._parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserCallbackError as error:
+                if self._fault is None:
+                    _log.error("a request could not be read: {error}", error=type(error.__context__).__name__)
+                    self._fault = CannotRead()
+                return
             except httptools.HttpParserError as error:
                 if self._fault is None:
                     self._fault = BadFraming(400, f"malformed HTTP: {error}")
