@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL.crypto import X509
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.web.client import URI
@@ -34,13 +35,22 @@ def make_endpoint(reactor: Any, connect_timeout: float, ca_file: str | None) -> 
 
     def endpoint(uri: URI) -> IStreamClientEndpoint:
         host = uri.host.decode("ascii")
-        plain = HostnameEndpoint(reactor, host, uri.port, connect_timeout)
+        plain = _plain(reactor, host, uri.port, connect_timeout)
         if uri.scheme != b"https":
             return plain
         options = optionsForClientTLS(host, trust, acceptableProtocols=[b"http/1.1"])
         return wrapClientTLS(options, plain, reactor)
 
     return endpoint
+
+
+def _plain(reactor: Any, host: str, port: int, connect_timeout: float) -> IStreamClientEndpoint:
+    """An address needs no look-up and no race between several: a quarter of the work."""
+    if isIPAddress(host):
+        return TCP4ClientEndpoint(reactor, host, port, connect_timeout)
+    if isIPv6Address(host):
+        return TCP6ClientEndpoint(reactor, host, port, connect_timeout)
+    return HostnameEndpoint(reactor, host, port, connect_timeout)
 
 
 def trust_root(ca_file: str | None) -> Any:

@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL.crypto import X509, PKey
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, wrapServerTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ClientEndpoint,
+    wrapServerTLS,
+)
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.testing import MemoryReactorClock
@@ -170,10 +176,11 @@ class MakeEndpointTests(SynchronousTestCase):
     """What can be said before anything is connected."""
 
     def test_plain(self) -> None:
-        """http has no TLS around it; literal addresses are hosts as well."""
+        """http has no TLS around it; literal addresses are hosts as well, and need no look-up."""
         make = make_endpoint(reactor, 5, None)
-        for uri in (b"http://localhost:81", b"http://[::1]:81"):
-            self.assertIsInstance(make(URI.fromBytes(uri)), HostnameEndpoint)
+        kinds = {b"localhost": HostnameEndpoint, b"127.0.0.1": TCP4ClientEndpoint, b"[::1]": TCP6ClientEndpoint}
+        for host, kind in kinds.items():
+            self.assertIsInstance(make(URI.fromBytes(b"http://%b:81" % host)), kind)
         make(URI.fromBytes(b"https://[::1]:8443"))
 
     def test_a_bad_file(self) -> None:
