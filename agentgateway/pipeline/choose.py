@@ -70,7 +70,9 @@ class Choose(Quiet):
 
 
 def _unpriced(model: str | None) -> Refusal:
-    what = f"no price is known for model {model!r}: add it to `prices`" if model else "the call names no model: name one"
+    what = (
+        f"no price is known for model {model!r}: add it to `prices`" if model else "the call names no model: name one"
+    )
     return Refusal("unpriced_model", what)
 
 

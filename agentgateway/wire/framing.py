@@ -39,9 +39,7 @@ def check(method: bytes, uri: bytes, version: str, fields: Sequence[Field], lowe
         _check_repeated(fields)
     if b"host" not in lowered and version == "1.1":
         raise BadFraming(400, "expected exactly one Host header")
-    expects = (
-        b"expect" in lowered and version == "1.1" and lowered[b"expect"].strip().lower() == b"100-continue"
-    )
+    expects = b"expect" in lowered and version == "1.1" and lowered[b"expect"].strip().lower() == b"100-continue"
     upgrade = b"upgrade" in lowered
     coding = lowered.get(b"transfer-encoding")
     if coding is not None:
