@@ -56,6 +56,7 @@ class InFlight:
         """The call is over. Raises NotOpen, and nothing has changed."""
         self.require(reservation)
         del self._open[reservation.id]
+        reservation.stop = None
         self._sum(reservation, -1)
 
     def require(self, reservation: Reservation) -> None:

@@ -153,6 +153,7 @@ class Call:
         if durable is not None:
             await durable
         if not ending.ended:
+            assert relay.ended is not None
             self._request.write(relay.release())
             ending = await relay.ended
         relay.stop()

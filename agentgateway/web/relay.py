@@ -70,7 +70,8 @@ class Relay:
         self._held: list[bytes] | None = None
         self._draining = False
         self.settled: Deferred[Ending] = Deferred(self._cancelled)
-        self.ended: Deferred[Ending] = Deferred(self._cancelled)
+        self.ended: Deferred[Ending] | None = None
+        """Fires at the end of the body, where `settled` fired before it; made then."""
         self.torn = False
         """Whether the answer stopped in the middle of an event of which the caller has the beginning."""
         self._ending: Ending | None = None
@@ -105,6 +106,7 @@ class Relay:
         elif self._meter.reading.final and not self.settled.called:
             self._held = [data]
             if not getattr(self._response, "complete", False):
+                self.ended = Deferred(self._cancelled)
                 self.settled.callback(Ending(False))
         elif getattr(self._response, "complete", False):
             self._held = [data]
@@ -144,7 +146,7 @@ class Relay:
         if not self.settled.called:
             self._held = self._held or []
             self.settled.callback(ending)
-        elif not self.ended.called:
+        elif self.ended is not None and not self.ended.called:
             self.ended.callback(ending)
 
     def _meter_failed(self) -> None:
