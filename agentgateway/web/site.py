@@ -24,6 +24,7 @@ MANAGEMENT = re.compile(
 )
 _PROBE = re.compile(rb"(/agents/[^/?]+)?/?(\?.*)?")
 _WELCOME = b"agentgateway is running. Point an SDK's base URL here; see GET /health and /api/status.\n"
+_TOO_MANY = Refusal("overloaded", "too many connections: try again shortly", 1)
 MAX_MANAGEMENT_BODY = 65_536
 
 
@@ -51,6 +52,8 @@ class GatewaySite:
             request.finish(_WELCOME)
         elif self._live.draining:
             self._refuse(request, Refusal("draining", "the gateway is stopping: try again shortly", 1))
+        elif request.channel.spare:
+            self._refuse(request, _TOO_MANY)
         else:
             self._proxy.render(request)
 
@@ -79,7 +82,7 @@ class GatewaySite:
 
     def overloaded(self) -> tuple[list[Field], bytes]:
         """One connection too many."""
-        return self._turned_away(Refusal("overloaded", "too many connections: try again shortly", 1), b"")
+        return self._turned_away(_TOO_MANY, b"")
 
     def _turned_away(self, refusal: Refusal, uri: bytes) -> tuple[list[Field], bytes]:
         now = self._live.moment()

@@ -34,8 +34,10 @@ class Channel(RequestReader):
     site: Site
     transport: Any
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Server", spare: bool = False) -> None:
+        """`spare`: there are too many connections already."""
         super().__init__(server)
+        self.spare = spare
         self._active: Request | None = None
         self._closing = False
         self._advancing = False
@@ -100,7 +102,7 @@ class Channel(RequestReader):
         while self._active is None and not self._closing:
             if self._queue:
                 self._active = request = self._queue.popleft()
-                self.persist = request.keep_alive and not self._server.draining
+                self.persist = request.keep_alive and not (self.spare or self._server.draining)
                 self.deadline = NEVER
                 if request.body.unfinished:
                     self._body_since = self._server.now()

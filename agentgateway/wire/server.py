@@ -31,6 +31,8 @@ class Limits:
     header_timeout: float = 10.0
     idle_timeout: float = 75.0
     max_connections: int = 20_000
+    spare: int = 64
+    """Connections above that: each is read and closed behind one answer, which only an operator's may be worth much."""
     body_grace: float = 30.0
     body_rate: int = 4_096
     """Bytes a second below which, after `body_grace`, a body is too slow."""
@@ -55,7 +57,7 @@ class Accept(Interface):
 
 @implementer(IProtocolNegotiationFactory)
 class Server(ServerFactory):
-    """Makes a Channel for each connection; above `max_connections` it is told 503 and closed."""
+    """Makes a Channel for each connection; above `max_connections` it is a spare one, above those it is told 503."""
 
     noisy = False
 
@@ -70,10 +72,11 @@ class Server(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """A Channel, or where there are too many a protocol that says so and closes."""
-        if len(self.channels) >= self.limits.max_connections:
+        above = len(self.channels) - self.limits.max_connections
+        if above >= self.limits.spare:
             fields, body = self._site.overloaded()
             return TurnAway(answer(503, fields, body))
-        channel = Channel(self)
+        channel = Channel(self, above >= 0)
         channel.factory = self
         return channel
 

@@ -103,14 +103,17 @@ class SiteTests(TestCase):
         return ensureDeferred(scenario())
 
     def test_too_many_connections(self) -> Any:
-        """A connection over the limit is told so, and that is on record."""
+        """A call on a connection over the limit is told so, and that is on record; management is answered there."""
 
         async def scenario() -> None:
             running = await start_gateway(self, CONFIG.replace("state_dir:", "max_connections: 2, state_dir:"))
             kept = [await call_in(self, running.port) for _ in range(2)]
             for caller in kept:
                 await caller.ask(request(b"GET", b"/health", None))
+            watching = await ask(self, running.port, request(b"GET", b"/health", None))
+            self.assertEqual((watching.status, watching.one(b"connection")), (200, "close"))
             over = await call_in(self, running.port)
+            await over.ask(post(b"/v1/messages", b"{}"))
             await over.closed
             self.assertEqual((over.answer.status, over.answer.one(b"x-agentgateway-reason")), (503, "overloaded"))
             self.assertEqual(over.answer.one(b"x-should-retry"), "true")

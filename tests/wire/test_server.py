@@ -22,7 +22,7 @@ class ServerTests(SynchronousTestCase):
 
     def test_one_too_many(self) -> None:
         """Above the limit a connection is told 503 and closed; when another one ends there is room again."""
-        first = Caller(Site(hello), max_connections=1)
+        first = Caller(Site(hello), max_connections=1, spare=0)
         second = Caller(first.site, first.clock, first.server)
         said = second.wire.taken()
         self.assertEqual(said[:13], b"HTTP/1.1 503 ")
