@@ -28,7 +28,9 @@ class ViewTests(SynchronousTestCase):
         """The caps in force, what is held, and what the tightest cap leaves; exact to the nano-dollar."""
         self.writer.account.hold("a", 1)
         seen = budget_view(self.writer, NOW)
-        self.assertEqual((seen["max_cost_per_hour"], seen["max_cost_per_day"], seen["max_cost_total"]), (2.0, None, 3e-9))
+        self.assertEqual(
+            (seen["max_cost_per_hour"], seen["max_cost_per_day"], seen["max_cost_total"]), (2.0, None, 3e-9)
+        )
         self.assertEqual((seen["reserved"], seen["remaining"], list(seen["resets_at"])), (1e-9, 2e-9, ["hour"]))
         self.assertIsNone(budget_view(self.free, NOW)["remaining"])
 
