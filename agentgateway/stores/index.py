@@ -20,7 +20,9 @@ from agentgateway.domain.logquery import LogQuery, millis
 TRIM_STEP: Final = 5_000
 """Rows deleted at once, at least; more where more came in."""
 
-# One statement for all rows: with one each, the interpreter's lock is passed to and fro between this thread and the one
+AT_ONCE: Final = 250
+"""Rows inserted by one statement: a few hundred kilobytes of text."""
+# One statement for many rows: with one each, the interpreter's lock is passed to and fro between this thread and the one
 # that serves calls, twice a row, which costs more than the rows do.
 _INSERT: Final = """
     INSERT INTO audit (ts, agent, kind, line)
@@ -42,11 +44,12 @@ def insert(connection: sqlite3.Connection, records: Sequence[AuditRecord]) -> No
     kinds = {(status, outcome): id for id, status, outcome in connection.execute("SELECT * FROM kinds")}
     for ending in {(record.status, record.outcome) for record in records} - kinds.keys():
         kinds[ending] = connection.execute("INSERT INTO kinds (status, outcome) VALUES (?, ?)", ending).lastrowid
-    rows = [
-        (millis(record.ts), record.agent, kinds[record.status, record.outcome], encode(record).decode())
-        for record in records
-    ]
-    connection.execute(_INSERT, (msgspec.json.encode(rows).decode(),))
+    for start in range(0, len(records), AT_ONCE):
+        rows = [
+            (millis(record.ts), record.agent, kinds[record.status, record.outcome], encode(record).decode())
+            for record in records[start : start + AT_ONCE]
+        ]
+        connection.execute(_INSERT, (msgspec.json.encode(rows).decode(),))
 
 
 def trim(connection: sqlite3.Connection, max_rows: int, added: int) -> None:
