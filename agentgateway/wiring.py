@@ -23,7 +23,7 @@ def prepare(reactor: Any) -> None:
     """
     type(reactor).seconds = staticmethod(time.monotonic)
     reactor.installNameResolver(Resolver(reactor))
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(5_000, 3, 3)
     reactor.callWhenRunning(gc.freeze)
 
 
