@@ -179,7 +179,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(chosen_plan(options), options.only, Path(folder))
         results = bench.run()
-    results["machine"] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.platform()}
+    results["machine"] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
     results["seconds"] = round(time.monotonic() - bench.began, 1)
     print(table(results))
     print(verdicts(results))
