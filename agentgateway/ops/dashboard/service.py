@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from autobahn.twisted.resource import WebSocketResource
-from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred
@@ -23,6 +22,7 @@ from agentgateway.ops.dashboard.resources import Gate, Pages, tree
 from agentgateway.ops.dashboard.shared import Shared
 from agentgateway.ops.dashboard.site import ShortSite, assets
 from agentgateway.ops.dashboard.viewer import ViewerFactory
+from agentgateway.ops.timers import timer
 
 EVERY: Final = 1.0
 """Seconds from pass to pass."""
@@ -62,9 +62,7 @@ class DashboardService(MultiService):
         self.site = ShortSite(root, reactor.seconds, reactor=reactor)
         listen(_endpoint(dashboard), self.site, reactor=reactor).setServiceParent(self)
         for work in (self.pass_over, self.site.sweep):
-            timer = TimerService(EVERY, self._guarded(work))
-            timer.clock = reactor
-            timer.setServiceParent(self)
+            timer(reactor, EVERY, work).setServiceParent(self)
 
     def pass_over(self) -> None:
         """Look at the fleet and tell the viewers; where that is under way already, once more behind it."""
@@ -85,17 +83,6 @@ class DashboardService(MultiService):
         if failure.check(SchedulerStopped):
             return  # the gateway stops
         self._log.failure("a pass of the dashboard failed; the next one will be tried", failure)
-
-    def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
-        """`work` without its exceptions, at which a TimerService would stop."""
-
-        def once() -> None:
-            try:
-                work()
-            except Exception:
-                self._log.failure("the dashboard's timer failed and goes on")
-
-        return once
 
     def stopService(self) -> "Deferred[None]":
         """Send the viewers away, and store what the charts have not stored yet."""
