@@ -72,13 +72,22 @@ class Onion:
         return None
 
     def close(self, exchange: Exchange, now: Moment) -> None:
-        """Tell every step that said yes that the call is over; the second time nothing happens."""
+        """Tell every step that said yes that the call is over; the second time nothing happens.
+
+        One that fails keeps none of the others from hearing of it; its exception is raised behind them.
+        """
         if exchange.closed:
             return
         exchange.closed = True
+        failed: Exception | None = None
         for index, close in self._closes:
             if index < exchange.position:
-                close(exchange, now)
+                try:
+                    close(exchange, now)
+                except Exception as error:
+                    failed = error
+        if failed is not None:
+            raise failed
 
 
 def _says(step: Step, what: Literal["take", "close"]) -> bool:

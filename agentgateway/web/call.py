@@ -6,14 +6,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.exchange import Exchange, Outcome
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.onion import HOLD, Answer, Hold
 from agentgateway.web.accrual import accrual
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
-from agentgateway.web.attempts import Attempts
+from agentgateway.web.attempts import Attempts, Discard
 from agentgateway.web.broken import last_words
 from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming, on_gone
@@ -66,10 +66,18 @@ class Call:
             self._work.cancel()
 
     def _bug(self, failure: Failure) -> None:
-        """Never leave a call open or uncounted, not even by a mistake of ours."""
-        self._log.failure("call {id} failed", failure, id=self._exchange.id)
-        self._close(self._live.moment())
-        self._request.break_off() if hasattr(self._request, "break_off") else self._request.loseConnection()
+        """Never leave a call open, uncounted or free, not even by a mistake of ours."""
+        exchange = self._exchange
+        self._log.failure("call {id} failed", failure, id=exchange.id)
+        try:
+            self._leave("cut", "internal_error")
+        except Exception:
+            self._log.failure("call {id} cannot be reckoned, and is charged what was held for it", id=exchange.id)
+            if exchange.sent:
+                exchange.cost, exchange.usage_kind = exchange.amount, "estimated"
+            self._close(self._live.moment())
+        finally:
+            self._request.break_off()
 
     @property
     def exchange(self) -> Exchange:
@@ -115,7 +123,7 @@ class Call:
                 return
         except (CallerGone, CancelledError):
             if self._stopped is None:
-                return self._left()
+                return self._leave("client_gone")
             refusal = self._given_up(self._stopped)
         except WireError as error:
             refusal = self._failed(error)
@@ -136,7 +144,11 @@ class Call:
             reservation.stop = self._stop
 
     async def _relay_answer(self, response: Any) -> None:
-        self._head(response)
+        try:
+            self._head(response)
+        except Exception:
+            response.deliverBody(Discard())
+            raise
         assert self._meter is not None
         if getattr(response, "complete", False):
             held = watch_whole(self._meter, response.take())
@@ -245,16 +257,17 @@ class Call:
         request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
         request.finish(body)
 
-    def _left(self) -> None:
-        """The caller has gone."""
+    def _leave(self, outcome: Outcome, reason: str | None = None) -> None:
+        """Nobody goes on with the call: the provider is left, and what it sent or began to work on is charged."""
         exchange = self._exchange
         if self._relay is not None:
             self._relay.abort()
         if exchange.closed:
             return
-        exchange.outcome = "client_gone"
+        exchange.outcome, exchange.reason = outcome, reason
+        now = self._live.moment()
         if self._meter is not None:
-            self._reckoner.answered(exchange, self._meter, False, self._live.moment())
+            self._reckoner.answered(exchange, self._meter, False, now)
         else:
-            self._reckoner.abandoned(exchange, self._live.moment())
-        self._close(self._live.moment())
+            self._reckoner.abandoned(exchange, now)
+        self._close(now)

@@ -37,6 +37,14 @@ class Noting(Quiet):
         self.notes.append(f"{self.name}-")
 
 
+class Failing(Noting):
+    """A step with a mistake in it."""
+
+    def close(self, exchange: Exchange, now: Moment) -> None:
+        """Cannot."""
+        raise ZeroDivisionError(self.name)
+
+
 class OnionTests(SynchronousTestCase):
     """Checks first, then the taking; the end in reverse, once."""
 
@@ -81,6 +89,15 @@ class OnionTests(SynchronousTestCase):
         onion.admit(exchange, NOW)
         onion.close(exchange, NOW)
         self.assertEqual(notes, ["a?", "b?", "a-"])
+
+    def test_failure_at_the_end(self) -> None:
+        """A step that fails at the end keeps no other from hearing of it, and the failure is told."""
+        notes: list[str] = []
+        onion = Onion([Noting("a", notes), Failing("b", notes), Noting("c", notes)])
+        exchange = call()
+        onion.admit(exchange, NOW)
+        self.assertRaises(ZeroDivisionError, onion.close, exchange, NOW)
+        self.assertEqual(notes[-2:], ["c-", "a-"])
 
     def test_quiet_steps(self) -> None:
         """A step that only checks is not bothered with the rest."""

@@ -8,6 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from agentgateway.domain.pricing import PriceBook
+from agentgateway.pipeline.reckon import Reckoner
 from tests.fixtures import ANTHROPIC_STREAM, ANTHROPIC_WHOLE, Fixture
 from tests.web.memory import Between
 
@@ -32,10 +34,25 @@ class Provider(Resource):
         return self.fixture.answer if self.at_once else NOT_DONE_YET
 
 
-class BrokenReckoner:
-    """A mistake of ours."""
+class BrokenReckoner(Reckoner):
+    """A mistake of ours: fails the first so many times."""
 
-    def answered(self, *_: Any) -> None:
+    def __init__(self, prices: PriceBook, times: int) -> None:
+        super().__init__(prices)
+        self.times = times
+
+    def answered(self, *args: Any) -> None:
+        """Cannot."""
+        self.times -= 1
+        if self.times >= 0:
+            raise ZeroDivisionError("a mistake of ours")
+        super().answered(*args)
+
+
+class BrokenShelf(dict[str, Any]):
+    """A mistake of ours: takes nothing."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
         """Cannot."""
         raise ZeroDivisionError("a mistake of ours")
 
@@ -113,12 +130,53 @@ class ProxyTests(SynchronousTestCase):
         """A bug in the gateway is logged; the call ends, is in the books, and holds nothing."""
         for fixture in (ANTHROPIC_WHOLE, ANTHROPIC_STREAM):
             between = Between(Provider(fixture))
-            between.live.reckoner = BrokenReckoner()  # type: ignore[assignment]
+            between.live.reckoner = BrokenReckoner(between.live.reckoner.prices, 1)
             self.failureResultOf(self.ask(between, fixture).addCallback(content))
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
             [record] = between.pages
             self.assertEqual([agent.in_flight for agent in between.live.fleet], [0] * len(between.live.fleet))
-            self.assertEqual(record.path, "/v1/messages")
+            self.assertEqual((record.outcome, record.reason, record.usage), ("cut", "internal_error", "estimated"))
+            self.assertEqual((record.input_tokens > 0, record.output_tokens > 0), (True, True))
+
+    def test_bug_in_reckoning(self) -> None:
+        """A call that cannot be reckoned at all costs what was held for it: it is never free."""
+        between = Between(Provider(ANTHROPIC_WHOLE))
+        between.live.reckoner = BrokenReckoner(between.live.reckoner.prices, 2)
+        self.failureResultOf(self.ask(between, ANTHROPIC_WHOLE).addCallback(content))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        [record] = between.pages
+        self.assertEqual((record.outcome, record.usage, record.cost_usd > 0), ("cut", "estimated", True))
+        self.assertEqual([agent.account.reserved for agent in between.live.fleet if agent.account.reserved], [])
+
+    def test_bug_before_the_answer(self) -> None:
+        """A bug while the answer's head is read: the input is charged, and the provider is left."""
+        provider = Provider(ANTHROPIC_STREAM, False)
+        between = Between(provider)
+        between.live.streams = BrokenShelf()
+        asked = self.ask(between, ANTHROPIC_STREAM)
+        left: list[Any] = []
+        provider.requests[0].notifyFinish().addErrback(left.append)
+        provider.requests[0].write(ANTHROPIC_STREAM.answer[:300])
+        between.flush()
+        self.failureResultOf(asked.addCallback(content))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        [record] = between.pages
+        self.assertEqual((record.outcome, record.reason, record.usage), ("cut", "internal_error", "estimated"))
+        self.assertEqual((record.input_tokens > 0, record.cost_usd > 0, len(left)), (True, True, 1))
+
+    def test_bug_mid_stream(self) -> None:
+        """A bug while the provider has not ended its answer leaves it at once."""
+        provider = Provider(ANTHROPIC_STREAM, False)
+        between = Between(provider)
+        between.live.reckoner = BrokenReckoner(between.live.reckoner.prices, 1)
+        asked = self.ask(between, ANTHROPIC_STREAM)
+        left: list[Any] = []
+        provider.requests[0].notifyFinish().addErrback(left.append)
+        provider.requests[0].write(ANTHROPIC_STREAM.answer)
+        between.flush()
+        self.failureResultOf(asked.addCallback(content))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((len(between.pages), len(left)), (1, 1))
 
     def test_time(self) -> None:
         """Latencies are those of the clock that was given."""
