@@ -35,11 +35,12 @@ SECTIONS: tuple[tuple[str, type, str], ...] = (
     ("dashboard", schema.Dashboard, "dashboard"),
     ("audit", schema.Audit, "audit"),
     ("admin", schema.Admin, "admin"),
+    ("store", schema.Shared, "store"),
     ("(top level)", schema.Config, ""),
 )
 """(path in the file, its class, where gateway.yaml has its comments)."""
 
-HIDDEN = {schema.Agent: {"id"}, schema.Provider: {"name"}, schema.Config: {"path"}}
+HIDDEN = {schema.Agent: {"id"}, schema.Provider: {"name"}, schema.Config: {"path", "shared"}}
 """Fields that are no keys: the names of mappings, and what is known of the file itself."""
 RENAMED = {"key_sha256": "key"}
 SHORT = {
@@ -64,6 +65,9 @@ WORDS: Mapping[str, str] = {
     "providers * response_timeout": "until the answer begins",
     "providers * silence_timeout": "between two pieces of an answer",
     "policies action": "see [policies](policies.md)",
+    "store": "where spend is kept: `memory:` forgets it at the end, `sqlite:PATH` is for one process, a mapping for "
+    "several: see [scaling](scaling.md)",
+    "workers": "processes that serve calls, or `auto` for one a processor; above 1 needs a store that is a mapping",
     "durability": "what the books survive: a killed process, or a power loss too (waits for the disk)",
     "policies name": "what alerts, refusals and the log call it; each once",
     "policies condition": "when it holds: see [policies](policies.md)",

@@ -110,6 +110,9 @@ class ShownTests(SynchronousTestCase):
         for where, text in shown:
             environ = defaultdict(lambda: "some-value")
             environ.update(ALERT_WEBHOOK="https://alerts.example.com/hook", STATE_DIRECTORY="/var/lib/agentgateway")
+            environ.update(
+                REDIS_URL="redis://redis:6379", DATABASE_URL="postgresql://agentgateway@postgres/agentgateway"
+            )
             parse(text, where, _Everything(environ))
 
     def test_commands(self) -> None:

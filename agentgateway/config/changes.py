@@ -25,6 +25,8 @@ _AT_START = (
     "audit",
     "admin",
     "store",
+    "shared",
+    "workers",
     "durability",
 )
 

@@ -115,11 +115,3 @@ def ca_file(node: Node) -> str:
     except (ssl.SSLError, ValueError):
         raise Wrong(node, "a file of certificates in PEM", shown(node))
     return path
-
-
-def store(node: Node) -> str:
-    """`memory:` or `sqlite:PATH`."""
-    value = text(node)
-    if value != "memory:" and not (value.startswith("sqlite:") and value != "sqlite:"):
-        raise Wrong(node, '"memory:" or "sqlite:PATH"', shown(node))
-    return value

@@ -48,7 +48,7 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
         raise ConfigError(_mistakes([*problems, *_leaves(error)], path))
     if problems:
         raise ConfigError(_mistakes(problems, path))
-    if not _has(root, "store"):
+    if config.shared is not None or not _has(root, "store"):
         config = attrs.evolve(config, store=f"sqlite:{config.gateway.state_dir.rstrip('/')}/ledger.sqlite")
     return attrs.evolve(config, path=path)
 

@@ -161,6 +161,21 @@ class Admin:
 
 
 @attrs.frozen
+class Shared:
+    """Stores that several processes share; each process keeps books of its own besides."""
+
+    live: Secret
+    """Redis, for budgets, rates and pauses that hold for all processes together"""
+    history: Secret
+    """PostgreSQL, for audit records and charts of all processes"""
+    on_outage: Literal["refuse", "spend"] | None = None
+    """with Redis away, once what was borrowed from it is spent: refuse calls, or go on and alert; without it agents with
+    `enforcement: hard` are refused, the others go on"""
+    retention_months: int | None = None
+    """months after which history is dropped, in whole months; without it never"""
+
+
+@attrs.frozen
 class Config:
     """A whole gateway.yaml."""
 
@@ -176,6 +191,10 @@ class Config:
     audit: Audit = Audit()
     admin: Admin = Admin()
     store: str = "sqlite:.agentgateway/ledger.sqlite"
+    shared: Shared | None = None
+    """What `store` names where it is a mapping; `store` is then where this process keeps its own books."""
+    workers: int = 1
+    """Processes that serve calls; above 1 only with `shared`."""
     durability: Literal["process", "power"] = "process"
     """What the books survive before a caller sees the end of its answer: a killed process, or a power loss (fsync)."""
     path: str = "gateway.yaml"

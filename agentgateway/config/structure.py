@@ -13,7 +13,7 @@ import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
-from agentgateway.config import addresses, fields, rules
+from agentgateway.config import addresses, fields, rules, stores
 from agentgateway.config import scalars as read
 from agentgateway.config import schema as s
 from agentgateway.config.builtin import BUILTIN
@@ -107,16 +107,17 @@ class Structure:
             s.Agent: (lambda table: {"id": fields.said(table, "id", str(table.key))}, (), ("id",)),
             s.Provider: (fields.inherited, (), ("name",)),
             s.Policy: (lambda table: {"params": Table(table.line, table, "params")}, (), ()),
-            s.Config: (_sections, (), ("path",)),
+            s.Config: (_sections, (), ("path", "shared")),
         }
         return special.get(cls, (lambda table: {}, (), ()))
 
     def _readers(self) -> dict[type, dict[str, Reader]]:
         """Readers of the fields whose type alone does not say enough; inner classes first, as cattrs wants them."""
         one, none = read.whole(1), read.whole(0)
+        urls = stores.UrlReader(self.secrets)
         caps = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
         return {
-            s.Budget: {**dict.fromkeys(caps, read.dollars), "warn_at": fields.fractions},
+            s.Budget: {**dict.fromkeys(caps, stores.cap), "warn_at": fields.fractions},
             s.CircuitBreaker: {
                 "error_threshold": one, "reset_timeout": none, "half_open_requests": one, "window": one,
             },
@@ -142,8 +143,9 @@ class Structure:
                 "providers": lambda node: {**BUILTIN, **self._named(node, s.Provider, True)},
                 "prices": lambda node: self._named(node, s.Price, False),
                 "policies": lambda node: read.each(node, self._policy, "a list of policies"),
-                "dashboard": self._dashboard, "store": fields.store,
+                "dashboard": self._dashboard, "store": stores.store, "workers": stores.workers,
             },
+            s.Shared: {"live": urls.live, "history": urls.history, "retention_months": one},
         }  # fmt: skip
 
     def _named(self, node: Node, cls: type[T], ids: bool) -> Mapping[str, T]:
@@ -202,8 +204,10 @@ class Structure:
 
 
 def _sections(root: Table) -> Mapping[str, Node]:
-    """Sections that bring something along even when the file does not name them."""
-    return {name: Table(1, root, name) for name in ("gateway", "providers")}
+    """Sections that bring something along even when the file does not name them, and what a mapping under `store` says."""
+    shared = stores.shared_of(root)
+    given: dict[str, Node] = {name: Table(1, root, name) for name in ("gateway", "providers")}
+    return given if shared is None else given | {"shared": shared}
 
 
 def _hook(reader: Reader) -> Callable[[Any, Any], Any]:

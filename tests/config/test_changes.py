@@ -32,6 +32,13 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(told["gateway"], ["drain_timeout", "unpriced_models"])
         self.assertEqual(told["needs_restart"], ["gateway.listen"])
 
+    def test_shared(self) -> None:
+        """Other stores and another number of workers need a restart, and are named without what they say."""
+        shared = "store: {live: 'redis://:secret@h', history: 'postgresql://h/d'}\n"
+        told = changes(parse(OLD, "f", {}), parse(OLD + shared + "workers: 2", "f", {}))
+        self.assertEqual(told["needs_restart"], ["shared", "workers"])
+        self.assertNotIn("secret", str(told))
+
     def test_nothing(self) -> None:
         """The same file changes nothing."""
         told = changes(parse(OLD, "f", {}), parse(OLD, "f", {}))

@@ -58,13 +58,6 @@ class FieldTests(SynchronousTestCase):
         for name in ("Mars/Base", "/etc/passwd", "../UTC", "America", "a\0b"):
             self.assertRaises(Wrong, fields.timezone, Scalar(1, None, "", name))
 
-    def test_store(self):
-        """A store is in memory or a file."""
-        for text in ("memory:", "sqlite:x.db"):
-            self.assertEqual(fields.store(Scalar(1, None, "", text)), text)
-        for text in ("memory", "sqlite:", "postgres:x"):
-            self.assertRaises(Wrong, fields.store, Scalar(1, None, "", text))
-
     def test_otlp_endpoint(self):
         """A collector is a URL; without the packages that send to it, it is a mistake that says what to install."""
         node = Scalar(1, None, "", "http://collector:4318/")

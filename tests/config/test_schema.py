@@ -18,6 +18,7 @@ ENVIRON = {
     "OPENAI_API_KEY": "sk-1",
     "ANTHROPIC_API_KEY": "sk-2",
     "WRITER_GATEWAY_KEY": "writer-key",
+    "DATABASE_URL": "postgresql://user:password@host/db",
     "ALERT_WEBHOOK": "https://hooks.example.com/T0/B0",
 }
 
@@ -68,7 +69,7 @@ class ExampleTests(SynchronousTestCase):
         everything = yaml.safe_load(self.everything)
         writer = everything["agents"]["writer"]
         sections = [
-            (schema.Config, everything, {"path"}),
+            (schema.Config, everything, {"path", "shared"}),
             (schema.Gateway, everything["gateway"], {"listen"}),
             (schema.Provider, everything["providers"]["openai"], {"name"}),
             (schema.Agent, writer, {"id"}),
@@ -78,6 +79,7 @@ class ExampleTests(SynchronousTestCase):
             (schema.Price, everything["prices"]["my-finetune"], set()),
             (schema.Dashboard, everything["dashboard"], set()),
             (schema.Audit, everything["audit"], set()),
+            (schema.Shared, everything["store"], set()),
             (schema.Admin, everything["admin"], set()),
         ]
         for cls, section, hidden in sections:

@@ -224,7 +224,35 @@ admin: {manhole: 'unix:m.sock:mode=666'}
 => :1: admin.manhole: expected a mode that keeps other users out, such as 600, got "unix:m.sock:mode=666"
 
 store: redis
-=> :1: store: expected "memory:" or "sqlite:PATH", got "redis"
+=> :1: store: expected "memory:", "sqlite:PATH" or a mapping of live and history, got "redis"
+
+store: {live: 'redis://h'}
+=> :1: store.history: expected a URL such as postgresql://user@127.0.0.1/agentgateway, got nothing
+
+store: {live: 'http://:pass@h', history: 'postgresql://u:pass@h/d'}
+=> :1: store.live: expected a URL such as redis://127.0.0.1:6379, got something else
+
+store: {live: 'redis://h', history: 'mysql://u:pass@h/d'}
+=> :1: store.history: expected a URL such as postgresql://user@127.0.0.1/agentgateway, got something else
+
+store: {live: 'redis://h', history: 'postgresql://h/d', on_outage: wait}
+=> :1: store.on_outage: expected refuse or spend, got "wait"
+
+store: {live: 'redis://h', history: 'postgresql://h/d', retention_months: 0}
+=> :1: store.retention_months: expected a whole number of 1 or more, got 0
+
+store: {live: 'redis://h', history: 'postgresql://h/d'}
+agents: {a: {budget: {max_cost_total: 9_000_001}}}
+=> :2: agents.a.budget.max_cost_total: expected at most 9,000,000 dollars with a shared store, got 9_000_001
+
+workers: 2
+=> :1: workers: expected 1, or a mapping of live and history under store, got 2 and a store for one process
+
+workers: many
+=> :1: workers: expected auto, or a whole number from 1 to 256, got "many"
+
+shared: {}
+=> :1: shared: expected a known key (did you mean "dashboard"?), got "shared"
 
 a: [
 => :2: expected YAML, got a syntax error (did not find expected node content)
