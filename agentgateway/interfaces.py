@@ -9,13 +9,14 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from agentgateway.domain.account import Account
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.caps import Reservation
 from agentgateway.domain.history import Point, is_error
 from agentgateway.domain.journal import Record
+from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.logquery import LogQuery
 from agentgateway.domain.money import NANO
@@ -95,3 +96,40 @@ class IStore(Interface):
 
     def close(snapshot_of: Callable[[str], Snapshot]) -> Deferred[None]:
         """A last checkpoint, then let go of everything."""
+
+
+class LiveError(GatewayError):
+    """The shared live state gave no answer: it is away, slow, or was so a moment ago. Whatever was sent may have happened."""
+
+
+class ILive(Interface):
+    """The live state that all processes of a fleet share: who spent what, who may spend how much, and news.
+
+    Nothing here waits long: a Deferred fires within 100 ms, or fails with LiveError. An answer that comes later is dropped.
+    """
+
+    up: bool = Attribute("""Whether the last question was answered.""")
+
+    def start(news: Callable[[News], None]) -> None:
+        """Connect, and stay connected. `news` is told what others and this process itself tell, each once, in order.
+
+        What was told before the start, or missed while away, is told as well, as far as it is still the latest.
+        """
+
+    def sync(asks: Sequence[Ask]) -> Deferred[Synced]:
+        """Tell and ask, all at once; also without asks it says that this process is alive. One at a time.
+
+        A lease is safe for `TTL` seconds from the moment that an answered sync was *sent*.
+        """
+
+    def tell(kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
+        """Tell everybody, and keep it for those who come later; fires once it is kept.
+
+        `again`: said before the state was lost; kept only where nothing newer is.
+        """
+
+    def once(key: str, seconds: int) -> Deferred[bool]:
+        """Whether nobody else said `key` within `seconds`: so that a fleet warns once."""
+
+    def close() -> Deferred[None]:
+        """Disconnect for good."""
