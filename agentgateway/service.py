@@ -26,6 +26,7 @@ from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.drain import drain, gone
+from agentgateway.ops.lag import TICK, Lag
 from agentgateway.ops.listening import listening
 from agentgateway.ops.manhole import manhole
 from agentgateway.ops.metrics import Metrics, Sources
@@ -69,6 +70,7 @@ class GatewayService(MultiService):
         self.controls = Controls(self.live, self.books.append, self.alerts.add)
         self.feed = Feed(reactor, self.live.listeners)
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
+        self.lag = Lag(reactor.seconds, self.live, self._alerting("overload"))
         self.metrics = self._build_metrics()
         self.server = Server(reactor, self._site(), server_limits(config.gateway))
         self.systemd = Notifier(os.environ)
@@ -83,9 +85,9 @@ class GatewayService(MultiService):
         for endpoint in config.gateway.listen:
             listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
         self._ports.setServiceParent(self)
-        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.metrics.tick):
+        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.books.checkpoint):
             self._every(1.0, work)
-        self._every(1.0, self.books.checkpoint)
+        self._every(TICK, self.lag.tick)
         if self.traces is not None:
             self.live.listeners.append(self.traces.add)
             self.traces.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -176,6 +178,8 @@ class GatewayService(MultiService):
                 self.upstreams.counts,
                 lambda: self.books.log.missed,
                 self._rest,
+                lambda: self.lag.longest,
+                lambda: live.overloaded,
                 lambda: 0 if self.traces is None else self.traces.dropped,
             )
         )

@@ -4,7 +4,7 @@ from typing import Literal
 
 import attrs
 
-Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause", "resume", "access", "reload"]
+Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause", "resume", "access", "reload", "overload"]
 
 
 @attrs.frozen

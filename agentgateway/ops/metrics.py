@@ -4,7 +4,6 @@ Labels and text are made when somebody asks. Ten thousand samples take a tenth o
 wait: everything else has its turn after each slice.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import islice
 from typing import Final
@@ -42,35 +41,23 @@ class Sources:
     """Audit records that the log file lacks."""
     rest: Callable[[], Awaitable[None]]
     """Lets the reactor do other things."""
+    lag: Callable[[], float] = lambda: 0.0
+    """The longest wait for a turn in the last minute, in seconds."""
+    overloaded: Callable[[], bool] = lambda: False
+    """Whether new calls are refused for that."""
     spans_dropped: Callable[[], int] = lambda: 0
     """Calls of which the traces' collector has no span."""
 
 
 class Metrics:
-    """`counts.add` hears of each audit record, `tick` once a second; `render` is the whole text."""
+    """`counts.add` hears of each audit record; `render` is the whole text."""
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.counts = Counts(lambda agent: sources.fleet.get(agent) is not None)
-        self._lags: deque[float] = deque(maxlen=60)
-        self._ticked: float | None = None
         self._process = CollectorRegistry()
         self._process.register(ProcessCollector(registry=None))
         GCCollector(self._process)
-
-    def tick(self) -> None:
-        """Once a second: how late is this?"""
-        now = self.sources.moment().monotonic
-        if self._ticked is not None:
-            self._lags.append(max(0.0, now - self._ticked - 1.0))
-        self._ticked = now
-
-    @property
-    def lag(self) -> float:
-        """The longest wait for a turn in the last minute, in seconds."""
-        return max(self._lags, default=0.0)
-
-    # telling
 
     async def render(self) -> bytes:
         """Everything, in Prometheus' text format."""
@@ -110,7 +97,8 @@ class Metrics:
         yield "uptime_seconds", "Since the start.", uptime
         yield "agents", "Agents known.", len(sources.fleet)
         yield "open_streams", "Streamed answers under way.", sources.streams()
-        yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", self.lag
+        yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", sources.lag()
+        yield "overloaded", "1 while new calls are refused because turns come too late.", sources.overloaded()
         yield "audit_records_missing", "Audit records that the log file lacks.", sources.missed()
         yield "spans_dropped", "Calls that are missing in the traces.", sources.spans_dropped()
 

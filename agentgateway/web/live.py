@@ -50,6 +50,8 @@ class Live:
     reload: Callable[[], Mapping[str, Any]]
     """Re-read the configuration: gives what changed, or raises ConfigError and changes nothing."""
     draining: bool = False
+    overloaded: bool = False
+    """Turns of the reactor come too late: no new calls."""
     listeners: list[Callable[[AuditRecord], object]] = attrs.Factory(list)
     """Told each new audit record, in the middle of its call: they must be quick, and not raise."""
     calls: set[Any] = attrs.Factory(set)

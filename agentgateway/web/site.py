@@ -25,6 +25,7 @@ MANAGEMENT = re.compile(
 _PROBE = re.compile(rb"(/agents/[^/?]+)?/?(\?.*)?")
 _WELCOME = b"agentgateway is running. Point an SDK's base URL here; see GET /health and /api/status.\n"
 _TOO_MANY = Refusal("overloaded", "too many connections: try again shortly", 1)
+_OVERLOADED = Refusal("overloaded", "the gateway has more to do than it can: try again shortly", 1)
 MAX_MANAGEMENT_BODY = 65_536
 
 
@@ -54,6 +55,8 @@ class GatewaySite:
             self._refuse(request, Refusal("draining", "the gateway is stopping: try again shortly", 1))
         elif request.channel.spare:
             self._refuse(request, _TOO_MANY)
+        elif self._live.overloaded:
+            self._refuse(request, _OVERLOADED)
         else:
             self._proxy.render(request)
 
