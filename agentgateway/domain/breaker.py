@@ -78,6 +78,8 @@ class Breaker:
 
     def errors(self, now: float) -> int:
         """Errors within the window, as far as they count: at most the threshold."""
+        if not self._errors:
+            return 0
         since = now - self.config.window / 1000
         return sum(at > since for at in self._errors)
 

@@ -13,13 +13,12 @@ import attrs
 
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.money import NANO
+from agentgateway.domain.samples import SAMPLES, Samples, quantiles
 
 MINUTE: Final = 60
 TEN_MINUTES: Final = 600
 KEPT: Final = {MINUTE: 3600, TEN_MINUTES: 86_400}
 """How long rows of each length are kept, in seconds."""
-SAMPLES: Final = 128
-"""Latest calls of a span that its quantiles are of."""
 SPARK: Final = 30
 """Minutes of a sparkline."""
 
@@ -30,15 +29,7 @@ COLUMNS: Final = (
 )
 """What a row holds, in order; `at` is the span's first epoch second, `cost` nano-dollars."""
 _MOST: Final = 2**62
-"""No sum goes beyond: a provider may claim any number of tokens."""
-
-
-def quantiles(samples: "array[float]") -> tuple[float, float]:
-    """The median and the 95th percentile; zeros of nothing."""
-    if not samples:
-        return 0.0, 0.0
-    ordered = sorted(samples)
-    return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
+"""No sum is told as more: a provider may claim any number of tokens."""
 
 
 @attrs.define(eq=False)
@@ -60,10 +51,10 @@ class Bucket:
         if record.outcome == "refused":
             self.refused += 1
             return
-        self.cost = min(_MOST, self.cost + round(record.cost_usd * NANO))
+        self.cost += round(record.cost_usd * NANO)
         self.errors += error
-        self.input_tokens = min(_MOST, self.input_tokens + record.input_tokens)
-        self.output_tokens = min(_MOST, self.output_tokens + record.output_tokens)
+        self.input_tokens += record.input_tokens
+        self.output_tokens += record.output_tokens
         _sample(self.latencies, self.calls, record.latency_ms)
         if record.ttfb_ms is not None:
             _sample(self.firsts, self.calls, record.ttfb_ms)
@@ -72,8 +63,9 @@ class Bucket:
     @property
     def values(self) -> tuple[float, ...]:
         """As in `COLUMNS`."""
-        sums = (self.at, self.cost, self.calls, self.errors, self.refused, self.input_tokens, self.output_tokens)
-        return (*sums, *quantiles(self.latencies), *quantiles(self.firsts))
+        large = [min(_MOST, one) for one in (self.cost, self.input_tokens, self.output_tokens)]
+        sums = (self.at, large[0], self.calls, self.errors, self.refused, *large[1:])
+        return (*sums, *quantiles(sorted(self.latencies)), *quantiles(sorted(self.firsts)))
 
     @property
     def row(self) -> bytes:
@@ -144,10 +136,10 @@ class Series:
 
     minutes: Track = attrs.Factory(lambda: Track(MINUTE))
     tens: Track = attrs.Factory(lambda: Track(TEN_MINUTES))
-    latencies: "array[float]" = attrs.Factory(lambda: array("f"))
+    latencies: Samples = attrs.Factory(Samples)
     """Milliseconds of the latest calls, whenever they were."""
-    firsts: "array[float]" = attrs.Factory(lambda: array("f"))
-    seen: int = 0
+    firsts: Samples = attrs.Factory(Samples)
+    """The same to the first byte."""
     _spark: tuple[int, list[int]] = (0, [])
 
     def add(self, record: AuditRecord, error: bool, now: float) -> None:
@@ -156,10 +148,9 @@ class Series:
         self.tens.at(now).add(record, error)
         if record.outcome == "refused":
             return
-        _sample(self.latencies, self.seen, record.latency_ms)
+        self.latencies.add(record.latency_ms)
         if record.ttfb_ms is not None:
-            _sample(self.firsts, self.seen, record.ttfb_ms)
-        self.seen += 1
+            self.firsts.add(record.ttfb_ms)
 
     def hour(self, now: float) -> tuple[int, int]:
         """Calls, and errors among them, of the last sixty minutes."""

@@ -5,7 +5,6 @@ whether or not anybody looks; rows are only made for viewers.
 """
 
 import time
-import zlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
@@ -19,6 +18,7 @@ from agentgateway.domain.audit import AuditRecord, iso
 from agentgateway.domain.counters import PerMinute
 from agentgateway.domain.history import ALL, History, Point, provider_key
 from agentgateway.domain.money import NANO
+from agentgateway.ops.dashboard.message import Message
 from agentgateway.ops.dashboard.rows import Rows, latency_view
 from agentgateway.ops.dashboard.shared import Shared
 
@@ -28,29 +28,6 @@ MAX_PENDING: Final = 50_000
 """Records that may wait for the next pass."""
 SLICE: Final = 100
 """Records counted in one step; storing takes half as many rows."""
-PIECE: Final = 65_536
-"""Bytes compressed in one step."""
-
-encode = msgspec.json.Encoder().encode
-
-
-class Message:
-    """One message for many viewers: made once, compressed at most once."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.payload: bytes = encode(content)
-        self.deflated: bytes | None = None
-        """As RFC 7692 sends it, referring to nothing before; there after `deflate`."""
-
-    def deflate(self) -> Iterator[None]:
-        """Compress, a piece a step."""
-        squeeze = zlib.compressobj(1, zlib.DEFLATED, -15)
-        pieces = []
-        for start in range(0, len(self.payload), PIECE):
-            pieces.append(squeeze.compress(self.payload[start : start + PIECE]))
-            yield
-        pieces.append(squeeze.flush(zlib.Z_SYNC_FLUSH)[:-4])
-        self.deflated = b"".join(pieces)
 
 
 class Audience(Protocol):
@@ -79,7 +56,7 @@ class Feed:
         self.viewers: dict[Audience, bool] = {}
         """Whether each is up to date: those that are not get everything next."""
         self.pending: deque[AuditRecord] = deque(maxlen=MAX_PENDING)
-        self._tokens = PerMinute()
+        self._calls, self._cost, self._tokens = PerMinute(), PerMinute(), PerMinute()
         self._alerted: Alert | None = live.alerts[-1] if live.alerts else None
         self.slowest = 0.0
         """Seconds of the longest step so far."""
@@ -149,22 +126,34 @@ class Feed:
             | {"alerts": [alert_view(one) for one in reversed(list(alerts))]}
         )
 
-    def count(self, record: AuditRecord) -> None:
-        """Take a record into the history, if it is of a call."""
-        if is_call(record):
-            now = self._live.moment().wall
+    def count(self, records: Iterable[AuditRecord]) -> None:
+        """Take records into the history, those that are of calls."""
+        now = self._live.moment().wall
+        calls = cost = tokens = 0
+        for record in filter(is_call, records):
             self._history.add(record, now)
-            self._tokens.add(now, record.input_tokens + record.output_tokens)
+            if record.outcome != "refused":
+                calls += 1
+                cost += round(record.cost_usd * NANO)
+                tokens += record.input_tokens + record.output_tokens
+        self._calls.add(now, calls)
+        self._cost.add(now, cost)
+        self._tokens.add(now, tokens)
+
+    def drain(self) -> None:
+        """Take all that waits into the history, at the end of the process."""
+        self.count(self.pending)
+        self.pending.clear()
 
     def _count(self, recent: deque[AuditRecord]) -> Generator[None, None, int]:
         """Take what has come since the last pass into the history, and the latest of it into `recent`; how much it was."""
-        came = len(self.pending)
-        for number in range(1, came + 1):
-            record = self.pending.popleft()
-            recent.append(record)
-            self.count(record)
-            if number % SLICE == 0:
-                yield
+        came = left = len(self.pending)
+        while left:
+            batch = [self.pending.popleft() for _ in range(min(left, SLICE))]
+            left -= len(batch)
+            recent.extend(batch)
+            self.count(batch)
+            yield
         return came
 
     def _store(self, points: Iterable[Point]) -> Iterator[None]:
@@ -201,8 +190,8 @@ class Feed:
             "viewers": len(self.viewers),
             "cost_this_hour": totals.cost_this_hour / NANO,
             "cost_today": totals.cost_today / NANO,
-            "cost_per_minute": totals.cost_per_minute / NANO,
-            "calls_per_minute": round(totals.calls_per_minute),
+            "cost_per_minute": self._cost.value(now.wall) / NANO,
+            "calls_per_minute": round(self._calls.value(now.wall)),
             "tokens_per_minute": round(self._tokens.value(now.wall)),
             "calls_this_hour": totals.calls_this_hour,
             "errors_this_hour": totals.errors_this_hour,

@@ -1,6 +1,6 @@
 """The agents as the page shows them: JSON made when something about an agent has changed, and kept until it does again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -8,13 +8,15 @@ import attrs
 import msgspec
 
 from agentgateway.domain.audit import iso
+from agentgateway.domain.breaker import State
+from agentgateway.domain.caps import Cap
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.history import History
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
-from agentgateway.domain.series import MINUTE, SPARK, Series, quantiles
-from agentgateway.domain.view import agent_view
+from agentgateway.domain.series import MINUTE, SPARK, Series
+from agentgateway.domain.view import agent_view_of
 from agentgateway.ops.dashboard.shared import Shared
 
 SLICE: Final = 50
@@ -23,6 +25,9 @@ MAX_SHOWN: Final = 5000
 """Agents on the page; the configured ones come first."""
 MAX_CHANGED: Final = 400
 """Agents told of in one update; the rest follow in the next ones."""
+
+LATE: Final = 5
+"""Looks after which a row follows what flows with time alone: a rate limit that refills, an agent that falls idle."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -33,8 +38,6 @@ class Totals:
 
     cost_this_hour: int = 0
     cost_today: int = 0
-    cost_per_minute: float = 0.0
-    calls_per_minute: float = 0.0
     calls_this_hour: int = 0
     errors_this_hour: int = 0
     in_flight: int = 0
@@ -44,20 +47,22 @@ class Totals:
         """One more agent."""
         account = agent.account
         hour = account.hour(wall)
-        self.cost_this_hour += hour.cost
-        self.calls_this_hour += hour.calls
-        self.errors_this_hour += hour.errors
+        if hour.calls or hour.cost:
+            self.cost_this_hour += hour.cost
+            self.calls_this_hour += hour.calls
+            self.errors_this_hour += hour.errors
         self.cost_today += account.day(wall).cost
-        self.cost_per_minute += account.cost_pace.value(wall)
-        self.calls_per_minute += account.call_pace.value(wall)
         self.in_flight += agent.in_flight
         self.paused += agent.pause is not None
 
 
 @attrs.define
 class _Row:
-    mark: tuple[Any, ...]
     text: msgspec.Raw
+    mark: tuple[Any, ...]
+    flow: tuple[Any, ...]
+    due: int
+    """The look at which to see again what flows with time."""
 
 
 @attrs.define(eq=False)
@@ -72,6 +77,8 @@ class Rows:
     _rows: dict[str, _Row] = attrs.Factory(dict)
     _first: int = 0
     """Where the next look begins: after an update that was full, with those it left out."""
+    _beat: int = 0
+    """Looks so far."""
 
     def all(self) -> list[msgspec.Raw]:
         """Every row, as of the latest look."""
@@ -82,14 +89,15 @@ class Rows:
         now, totals = self._live.moment(), Totals()
         circuits: dict[str, dict[str, int]] = {}
         agents = list(islice(self._live.fleet, MAX_SHOWN))
-        turned = agents[self._first :] + agents[: self._first]
+        turned = agents[self._first :] + agents[: self._first] if self._first else agents
+        self._beat += 1
         for start in range(0, len(turned), SLICE):
             for agent in turned[start : start + SLICE]:
                 totals.add(agent, now.wall)
-                _count(circuits, agent, now)
-                self._look_at(agent, now, changed)
+                states = _count(circuits, agent, now) if agent.breakers else None
+                self._look_at(agent, states, now, changed)
             yield
-        known = {agent.id for agent in agents}
+        known = {agent.config.id for agent in agents}
         gone += [name for name in self._rows if name not in known]
         for name in gone:
             del self._rows[name]
@@ -97,54 +105,77 @@ class Rows:
         full = len(changed) >= MAX_CHANGED
         self._first = (self._first + MAX_CHANGED) % len(agents) if full else 0
 
-    def _look_at(self, agent: AgentState, now: Moment, changed: list[msgspec.Raw]) -> None:
-        row, mark = self._rows.get(agent.id), _mark(agent, now)
-        if row is not None and (row.mark == mark or len(changed) >= MAX_CHANGED):
-            return
-        text = msgspec.Raw(encode(row_view(agent, self._history.get(agent.id), now)))
+    def _look_at(self, agent: AgentState, states: Any, now: Moment, changed: list[msgspec.Raw]) -> None:
+        name, mark = agent.config.id, _mark(agent, states)
+        row = self._rows.get(name)
+        if row is not None:
+            if row.mark == mark and (self._beat < row.due or not self._has_flown(row, agent, now)):
+                return
+            if len(changed) >= MAX_CHANGED:
+                return
+        text = msgspec.Raw(encode(row_view(agent, self._history.get(name), now)))
         changed.append(text)
-        self._rows[agent.id] = _Row(mark, text)
+        spread = len(self._rows) % LATE if row is None else 0  # those that come together are looked at in turn
+        self._rows[name] = _Row(text, mark, _flow(agent, now), self._beat + LATE + spread)
+
+    def _has_flown(self, row: _Row, agent: AgentState, now: Moment) -> bool:
+        if row.flow != _flow(agent, now):
+            return True
+        row.due = self._beat + LATE
+        return False
 
 
-def _mark(agent: AgentState, now: Moment) -> tuple[Any, ...]:
-    """Differs where the agent's row does, but for what flows with time alone."""
-    account, last, wall = agent.account, agent.last_call, now.wall
-    hour, recent = account.hour(wall), last is not None and wall - last < SPARK * MINUTE + MINUTE
+def _mark(agent: AgentState, states: Any) -> tuple[Any, ...]:
+    """Differs after whatever happens to the agent."""
+    account = agent.account
+    life = account.life
     return (
-        *(account.life.calls, account.life.cost, account.reserved, agent.in_flight, last),
-        *(hour.cost, hour.calls, account.day(wall).cost, round(account.call_pace.value(wall))),
-        *(agent.pause, agent.budget, agent.config),
-        Facts(agent, wall).status,
-        int(wall // MINUTE) if recent else 0,
-        agent.bucket.available(now.monotonic) if agent.bucket is not None else 0,
-        [(breaker.state(now.monotonic), breaker.errors(now.monotonic)) for breaker in agent.breakers.values()],
+        *(life.calls, life.cost, account.reserved, agent.in_flight, agent.last_call, states),
+        *(agent.pause, account.budget, agent.config),
     )
 
 
-def _count(circuits: dict[str, dict[str, int]], agent: AgentState, now: Moment) -> None:
+def _flow(agent: AgentState, now: Moment) -> tuple[Any, ...]:
+    """Differs where the agent's row does because time has passed."""
+    account, last, wall = agent.account, agent.last_call, now.wall
+    hour, recent = account.hour(wall), last is not None and wall - last < SPARK * MINUTE + MINUTE
+    return (
+        *(hour.cost, hour.calls, account.day(wall).cost, round(account.call_pace.value(wall))),
+        Facts(agent, wall).status,
+        int(wall // MINUTE) if recent else 0,
+        agent.bucket.available(now.monotonic) if agent.bucket is not None else 0,
+        [breaker.errors(now.monotonic) for breaker in agent.breakers.values()],
+    )
+
+
+def _count(circuits: dict[str, dict[str, int]], agent: AgentState, now: Moment) -> list[State]:
+    """The states of the agent's circuits; what is not closed is counted."""
+    found: list[State] = []
     for provider, breaker in agent.breakers.items():
         state = breaker.state(now.monotonic)
+        found.append(state)
         if state != "closed":
             states = circuits.setdefault(provider, {})
             states[state] = states.get(state, 0) + 1
+    return found
 
 
 def row_view(agent: AgentState, series: Series | None, now: Moment) -> dict[str, Any]:
     """An agent as the API shows it, and what the page draws besides. Costs in dollars, times in milliseconds."""
-    facts, view = Facts(agent, now.wall), agent_view(agent, now)
-    return view | {
-        "calls_per_minute": round(facts.calls_per_minute),
-        "cost_per_minute": facts.cost_per_minute,
-        "errors_this_hour": facts.errors_this_hour,
-        "tokens_this_hour": facts.tokens_this_hour,
-        "caps": caps_view(agent, now, view["budget"]["resets_at"]),
-        "paused": pause_view(agent),
-        "spark": series.spark(now.wall) if series is not None else [],
-        **latency_view(series),
-    }
+    account, caps = agent.account, tuple(agent.account.caps(now.wall))
+    hour, view = account.hour(now.wall), agent_view_of(agent, now, caps)
+    view["calls_per_minute"] = round(account.call_pace.value(now.wall))
+    view["cost_per_minute"] = account.cost_pace.value(now.wall) / NANO
+    view["errors_this_hour"] = hour.errors
+    view["tokens_this_hour"] = hour.tokens
+    view["caps"] = caps_view(caps, view["budget"]["resets_at"])
+    view["paused"] = pause_view(agent)
+    view["spark"] = series.spark(now.wall) if series is not None else []
+    view.update(latency_view(series))
+    return view
 
 
-def caps_view(agent: AgentState, now: Moment, resets_at: Mapping[str, str]) -> list[dict[str, Any]]:
+def caps_view(caps: Iterable[Cap], resets_at: Mapping[str, str]) -> list[dict[str, Any]]:
     """The caps that are set, each with what counts against it (dollars) and when its window ends."""
     return [
         {
@@ -154,7 +185,7 @@ def caps_view(agent: AgentState, now: Moment, resets_at: Mapping[str, str]) -> l
             "reserved": cap.reserved / NANO,
             "resets_at": resets_at.get(cap.name),
         }
-        for cap in agent.account.caps(now.wall)
+        for cap in caps
     ]
 
 
@@ -170,7 +201,19 @@ def pause_view(agent: AgentState) -> dict[str, Any] | None:
 def latency_view(series: Series | None) -> dict[str, float | None]:
     """Quantiles of the latest calls, in milliseconds; None without any."""
     if series is None or not series.latencies:
-        return {"p50_ms": None, "p95_ms": None, "ttfb_p50_ms": None, "ttfb_p95_ms": None}
-    p50, p95 = quantiles(series.latencies)
-    first50, first95 = quantiles(series.firsts) if series.firsts else (None, None)
-    return {"p50_ms": p50, "p95_ms": p95, "ttfb_p50_ms": first50, "ttfb_p95_ms": first95}
+        return _NO_LATENCY
+    p50, p95 = series.latencies.quantiles()
+    first50, first95 = series.firsts.quantiles() if series.firsts else (None, None)
+    return {
+        "p50_ms": _tenths(p50),
+        "p95_ms": _tenths(p95),
+        "ttfb_p50_ms": _tenths(first50),
+        "ttfb_p95_ms": _tenths(first95),
+    }
+
+
+def _tenths(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
+
+
+_NO_LATENCY: Final = dict.fromkeys(("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms"))

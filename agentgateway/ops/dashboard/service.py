@@ -88,8 +88,7 @@ class DashboardService(MultiService):
         """Send the viewers away, and store what the charts have not stored yet."""
         self._viewers.hang_up()
         self._steps.stop()
-        while self.feed.pending:
-            self.feed.count(self.feed.pending.popleft())
+        self.feed.drain()
         self._keep(list(self.history.end()))
         stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
         return stopped

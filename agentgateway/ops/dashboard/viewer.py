@@ -10,7 +10,8 @@ from typing import Any, Final
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 
-from agentgateway.ops.dashboard.feed import Feed, Message
+from agentgateway.ops.dashboard.feed import Feed
+from agentgateway.ops.dashboard.message import Message
 
 MAX_VIEWERS: Final = 100
 MAX_SAID: Final = 4096

@@ -15,7 +15,8 @@ from agentgateway.domain.history import History, Point
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.windows import Calendar
-from agentgateway.ops.dashboard.feed import Feed, Message
+from agentgateway.ops.dashboard.feed import Feed
+from agentgateway.ops.dashboard.message import Message
 from tests.domain.test_series import NOON, record
 
 CONFIG = """

@@ -1,13 +1,12 @@
 """Tests of agentgateway.ops.dashboard.feed."""
 
 import json
-import zlib
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.alert import Alert
-from agentgateway.ops.dashboard.feed import MAX_PENDING, RECENT, Feed, Message, alert_view, is_call
+from agentgateway.ops.dashboard.feed import MAX_PENDING, RECENT, Feed, alert_view, is_call
 from tests.domain.test_series import NOON, record
 from tests.ops.dashboard.doubles import Onlooker, State, feed_of
 
@@ -139,17 +138,6 @@ class FeedTests(SynchronousTestCase):
         feed.join(Onlooker())
         self.assertGreaterEqual(len(list(feed.run())), 10)
         self.assertGreater(feed.slowest, 0)
-
-
-class MessageTests(SynchronousTestCase):
-    """One message."""
-
-    def test_deflate(self) -> None:
-        """Compressed in pieces it is what it was."""
-        message = Message({"text": "so it goes " * 60_000})
-        self.assertGreater(len(list(message.deflate())), 1)
-        again = zlib.decompressobj(-15).decompress((message.deflated or b"") + b"\0\0\xff\xff")
-        self.assertEqual(again, message.payload)
 
 
 class ViewTests(SynchronousTestCase):

@@ -6,8 +6,9 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.history import History
+from agentgateway.domain.standing import Caps
 from agentgateway.domain.view import agent_view
-from agentgateway.ops.dashboard.rows import MAX_CHANGED, Rows, row_view
+from agentgateway.ops.dashboard.rows import LATE, MAX_CHANGED, Rows, row_view
 from tests.ops.dashboard.doubles import State
 
 
@@ -38,13 +39,24 @@ class RowTests(SynchronousTestCase):
             lambda: self.state.fleet.pause(agent, "operator", "why", now),
             lambda: self.state.fleet.resume(agent, "why", now),
             lambda: setattr(agent, "in_flight", 1),
-            lambda: breaker.leave(breaker.enter(0.0), False, 0.0),
+            lambda: [breaker.leave(breaker.enter(0.0), False, 0.0) for _ in range(5)],
             lambda: agent.account.hold("call", 1),
+            lambda: self.state.fleet.set_caps(agent, Caps(max_cost_total=7), now),
         ):
             change()
             self.assertEqual((look(self.rows), look(self.rows)), (["coder"], []))
-        self.state.clock.advance(301)
-        self.assertIn("coder", look(self.rows))
+
+    def test_flow(self) -> None:
+        """What changes with time alone is told a little later: a refilled rate limit, an agent that is idle, an hour."""
+        agent = self.state.agent("coder")
+        assert agent.bucket is not None
+        self.state.call("coder")
+        agent.bucket.take(0.0, 60)
+        look(self.rows)
+        for seconds in (1, 300, 3600):
+            self.state.clock.advance(seconds)
+            self.assertEqual(sum("coder" in look(self.rows) for _ in range(LATE + 1)), 1)
+        self.assertEqual([look(self.rows) for _ in range(2 * LATE)], 2 * LATE * [[]])
 
     def test_all(self) -> None:
         """Everybody's row is there at any time."""
