@@ -6,18 +6,18 @@ from typing import Any, Final, TypeVar
 import attrs
 import msgspec
 
+from agentgateway.domain import operator
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
-from agentgateway.domain.money import dollars, to_nano
-from agentgateway.domain.standing import Caps
+from agentgateway.domain.money import to_nano
+from agentgateway.domain.operator import CAPS
 from agentgateway.ops.dashboard.shared import Shared
 
 MAX_REASON: Final = 500
 """Characters."""
 MAX_DOLLARS: Final = 10**9
 T = TypeVar("T", bound=msgspec.Struct)
-CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
 
 
 class Why(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,11 +73,10 @@ class Actions:
         return f"paused: {why}"
 
     def _resume(self, agent: AgentState, why: str) -> str:
-        now = self._live.moment()
-        if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
-            raise CannotDo(422, f"{agent.pause.reason}: raise it, or wait until its window ends")
-        self._live.fleet.resume(agent, why, now)
-        self._live.fleet.watch_budget(agent, now)
+        try:
+            operator.resume(self._live.fleet, agent, why, self._live.moment())
+        except operator.StillSpent as spent:
+            raise CannotDo(422, f"{spent.reason}: raise it, or wait until its window ends")
         return f"resumed: {why}"
 
     def _mend(self, agent: AgentState, why: str) -> str:
@@ -87,12 +86,10 @@ class Actions:
         return f"circuits closed: {why}"
 
     def _budget(self, agent: AgentState, asked: NewCaps) -> str:
-        before = {name: getattr(agent.budget, name) for name in CAPS}
         given = {name: _nano(amount) for name in CAPS if (amount := getattr(asked, name)) is not msgspec.UNSET}
         if not given:
             raise CannotDo(422, "no cap was given")
-        self._live.fleet.set_caps(agent, Caps(**{**before, **given}), self._live.moment())
-        told = ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
+        told = operator.change_caps(self._live.fleet, agent, given, self._live.moment())
         self._alert("budget", f"{agent.id}: {told}", agent.id)
         return told
 
@@ -124,7 +121,3 @@ def _nano(amount: float | str | None) -> int | None:
     if not 0 <= nano < to_nano(MAX_DOLLARS):
         raise CannotDo(422, f"a cap is from 0 to {MAX_DOLLARS} dollars")
     return nano
-
-
-def _money(nano: int | None) -> str:
-    return "none" if nano is None else f"${dollars(nano)}"

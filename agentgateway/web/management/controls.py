@@ -5,22 +5,19 @@ who it was and what was before and after, and there is no provider, no model and
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from agentgateway.config.tree import printable
+from agentgateway.domain import operator
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
-from agentgateway.domain.money import dollars
-from agentgateway.domain.standing import Caps
 from agentgateway.errors import ConfigError
 from agentgateway.web.live import Live
 from agentgateway.web.management.problems import Problem
-
-CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
 
 
 @attrs.frozen
@@ -48,19 +45,18 @@ class Controls:
 
     def resume(self, order: Order, agent: AgentState, reason: str) -> None:
         """Let the agent call again. Raises Problem (422) where a spent budget is in the way: that has to be raised."""
-        fleet, now, before = self._live.fleet, self._live.moment(), _standing(agent)
-        if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
-            why = f"{agent.pause.reason}: raise it (PUT /api/budget/{agent.id}), or wait until its window ends"
+        now, before = self._live.moment(), _standing(agent)
+        try:
+            operator.resume(self._live.fleet, agent, reason, now)
+        except operator.StillSpent as spent:
+            why = f"{spent.reason}: raise it (PUT /api/budget/{agent.id}), or wait until its window ends"
             raise Problem(422, "budget_exceeded", why)
-        fleet.resume(agent, reason, now)
-        fleet.watch_budget(agent, now)  # a budget spent while an operator's pause stood in front of it
         self._record(order, now, agent.id, f"{before} -> {_standing(agent)}: {reason}")
 
     def set_caps(self, order: Order, agent: AgentState, given: Mapping[str, int | None]) -> None:
         """Other caps (nano-dollars, None for none) in place of those named in `given`, for calls in flight too."""
-        now, before = self._live.moment(), {name: getattr(agent.budget, name) for name in CAPS}
-        self._live.fleet.set_caps(agent, Caps(**{**before, **given}), now)
-        told = ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
+        now = self._live.moment()
+        told = operator.change_caps(self._live.fleet, agent, given, now)
         self._record(order, now, agent.id, told)
         self._alert(Alert(now.wall, "budget", f"{agent.id}: {told}, by {order.by}", agent.id))
 
@@ -91,10 +87,6 @@ class Controls:
 def _standing(agent: AgentState) -> str:
     pause = agent.pause
     return "active" if pause is None else f"paused by {pause.by} ({pause.reason})"
-
-
-def _money(nano: int | None) -> str:
-    return "none" if nano is None else f"${dollars(nano)}"
 
 
 def _told(changed: Mapping[str, Any]) -> str:

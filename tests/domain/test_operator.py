@@ -1,0 +1,50 @@
+"""Tests of agentgateway.domain.operator."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.domain.operator import StillSpent, change_caps, resume
+from tests.pipeline.calls import NOW, config_of, fleet_of
+
+CONFIG = "agents: {coder: {provider: openai, budget: {max_cost_per_hour: 5}}}"
+
+
+class OperatorTests(SynchronousTestCase):
+    """An agent with a cap."""
+
+    def setUp(self) -> None:
+        """Nothing is spent."""
+        self.fleet = fleet_of(config_of(CONFIG))
+        agent = self.fleet.get("coder")
+        assert agent is not None
+        self.agent = agent
+
+    def spend(self, nano: int) -> None:
+        """One call."""
+        account = self.agent.account
+        account.settle(NOW.wall, account.hold("call", 0), nano)
+
+    def test_still_spent(self) -> None:
+        """A pause of the budget stands while it is spent, whoever asks; a higher cap lifts it."""
+        self.spend(5_000_000_000)
+        self.fleet.watch_budget(self.agent, NOW)
+        problem = self.assertRaises(StillSpent, resume, self.fleet, self.agent, "please", NOW)
+        self.assertEqual(problem.reason, "the budget of $5 per hour is spent")
+        self.assertIsNotNone(self.agent.pause)
+        told = change_caps(self.fleet, self.agent, {"max_cost_per_hour": 9_000_000_000}, NOW)
+        self.assertEqual((told, self.agent.pause), ("max_cost_per_hour $5 -> $9", None))
+
+    def test_behind_a_pause(self) -> None:
+        """A budget that was spent while an operator's pause stood in front of it pauses the agent in its place."""
+        self.fleet.pause(self.agent, "operator", "why", NOW)
+        self.spend(5_000_000_000)
+        resume(self.fleet, self.agent, "go on", NOW)
+        assert self.agent.pause is not None
+        self.assertEqual(self.agent.pause.by, "budget")
+
+    def test_caps(self) -> None:
+        """What is not given stays; none lifts a cap."""
+        change_caps(self.fleet, self.agent, {"max_cost_total": 1}, NOW)
+        told = change_caps(self.fleet, self.agent, {"max_cost_per_hour": None, "max_cost_per_day": 2}, NOW)
+        self.assertEqual(told, "max_cost_per_hour $5 -> none, max_cost_per_day none -> $0.000000002")
+        budget = self.agent.budget
+        self.assertEqual((budget.max_cost_per_hour, budget.max_cost_per_day, budget.max_cost_total), (None, 2, 1))
