@@ -88,9 +88,10 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
 class Grant(msgspec.Struct, frozen=True, array_like=True):
     """The answer to one `Ask`.
 
-    `turned`: its hour or day does not hold the time of `Synced`; nothing was done, `ceiling` and `slots` are those held.
+    `turned`: its hour or day does not hold the time of `Synced`. Nothing was done then, `ceiling` and `slots` are those
+    held, and the rest says nothing.
     `ceiling` and `slots` are never below those held. `hour`, `day`, `life`: what all others did. `leased`: what others
-    may still spend. `caps`: the caps in force, where an operator's are others than those asked with.
+    may still spend.
     """
 
     agent: str
@@ -102,7 +103,6 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     leased: int
     slots: int
     buckets: tuple[BucketGrant, ...]
-    caps: Caps
     gone: msgspec.Raw
 
 

@@ -1,0 +1,49 @@
+"""The questions of one process to the scripts in Redis, and their answers, as bytes."""
+
+from collections.abc import Sequence
+from secrets import token_hex
+
+import attrs
+import msgspec
+
+from agentgateway.domain.lease import Ask, Kind, News, Synced
+
+_encode = msgspec.msgpack.Encoder().encode
+_synced = msgspec.msgpack.Decoder(Synced).decode
+_payload = msgspec.msgpack.Decoder(tuple[Kind, str, str, bytes]).decode
+
+
+@attrs.define
+class Desk:
+    """Writes what process `process` asks, in turn; `run` names this start of it, and is never the same again."""
+
+    process: str
+    run: str = attrs.Factory(lambda: token_hex(8))
+    epoch: str = ""
+    """Of the latest answer."""
+    _turn: int = 0
+
+    def sync(self, asks: Sequence[Ask]) -> bytes:
+        """The argument of the script `SYNC`."""
+        return _encode((self.process, self.run, self._next(), self.epoch, token_hex(8), asks))
+
+    def synced(self, answer: bytes) -> Synced:
+        """What that script answered. Raises msgspec.MsgspecError for anything else."""
+        synced = _synced(answer)
+        self.epoch = synced.epoch
+        return synced
+
+    def tell(self, kind: Kind, agent: str, body: bytes, again: bool) -> tuple[bytes, bytes, bytes]:
+        """The arguments of the script `TELL`."""
+        told = _encode((self.process, self.run, self._next(), kind, agent, again))
+        return told, _encode((kind, agent, self.process, body)), body
+
+    def _next(self) -> int:
+        self._turn += 1
+        return self._turn
+
+
+def heard(message: bytes) -> News:
+    """What `TELL` published or `MISSED` gives. Raises ValueError (msgspec's errors are such) for anything else."""
+    version, _, payload = message.partition(b" ")
+    return News(int(version), *_payload(payload))

@@ -1,0 +1,154 @@
+"""The live state without a server: the very scripts that run in Redis, run by a Lua interpreter in this process."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+from lupa import lua51
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from agentgateway.domain.lease import Ask, Kind, News, Synced
+from agentgateway.interfaces import ILive, LiveError
+from agentgateway.stores.live.messages import Desk, heard
+from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
+
+
+class MemoryServer:
+    """What stands for Redis: one for all processes of a test. `now` gives its time, epoch seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.now = now
+        self.lua = lua51.LuaRuntime(encoding=None)
+        self._redis = self.lua.execute(Path(__file__).with_name("redis.lua").read_bytes())
+        self._redis.start(now, lambda data: self.table(msgspec.msgpack.decode(data)))
+        self._scripts = {script.digest: self.lua.compile(script.text.encode()) for script in (SYNC, TELL, MISSED)}
+        self._said: dict[str, float] = {}
+        self.rounds = 0
+        """How often a script was run."""
+
+    def run(self, digest: str, *arguments: Any) -> Any:
+        """Run a script; tables come back as lists and dicts, texts as str where they are UTF-8."""
+        self.rounds += 1
+        return plain(self._redis.run(self._scripts[digest], *arguments))
+
+    def once(self, key: str, seconds: int) -> bool:
+        """SET NX EX."""
+        if self._said.get(key, 0) > self.now():
+            return False
+        self._said[key] = self.now() + seconds
+        return True
+
+    def listen(self, listener: Callable[[bytes], None]) -> None:
+        """Tell `listener` all that is published."""
+        self._redis.listen(lambda channel, message: listener(message))
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self._redis.flush()
+        self._said.clear()
+
+    def data(self) -> Any:
+        """All there is, as dicts and lists."""
+        return plain(self._redis.data())
+
+    def table(self, value: Any) -> Any:
+        """A list or dict as a table of Lua; None leaves a hole."""
+        if isinstance(value, list):
+            made = self.lua.table()
+            for index, item in enumerate(value, 1):
+                if item is not None:
+                    made[index] = self.table(item)
+            return made
+        if isinstance(value, dict):
+            return self.lua.table_from({key.encode(): self.table(item) for key, item in value.items()})
+        return value.encode() if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """What Lua gave, as Python has it; whole numbers as int."""
+    if lua51.lua_type(value) == "table":
+        pairs = list(value.items())
+        if all(isinstance(key, int) for key, _ in pairs):
+            return [plain(item) for _, item in sorted(pairs, key=lambda pair: pair[0])]
+        return {plain(key): plain(item) for key, item in pairs}
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@implementer(ILive)
+@attrs.define
+class MemoryLive:
+    """One process's side. `cut`: nothing gets through, as if the network were down."""
+
+    server: MemoryServer
+    process: str
+    run: str = "run"
+    cut: bool = False
+    up: bool = True
+    _desk: Desk = attrs.field(init=False)
+    _news: Callable[[News], None] | None = None
+    _seen: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._desk = Desk(self.process, self.run)
+
+    def start(self, news: Callable[[News], None]) -> None:
+        """All there is is told at once."""
+        self._news = news
+        self.server.listen(self._published)
+        self._catch_up()
+
+    def sync(self, asks: Sequence[Ask]) -> Deferred[Synced]:
+        """Answered before this returns."""
+        if self.cut:
+            return self._down()
+        question = self._desk.sync(asks)
+        answer = self._desk.synced(msgspec.msgpack.encode(self.server.run(SYNC.digest, question)))
+        self.up = True
+        if answer.version != self._seen:
+            self._catch_up(answer.version)
+        return succeed(answer)
+
+    def tell(self, kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
+        """Told to all before this returns."""
+        if self.cut:
+            return self._down()
+        self.server.run(TELL.digest, *self._desk.tell(kind, agent, body, again))
+        return succeed(None)
+
+    def once(self, key: str, seconds: int) -> Deferred[bool]:
+        """Answered at once."""
+        return self._down() if self.cut else succeed(self.server.once(key, seconds))
+
+    def close(self) -> Deferred[None]:
+        """Listen no more."""
+        self._news = None
+        return succeed(None)
+
+    def _down(self) -> Deferred[Any]:
+        self.up = False
+        return fail(LiveError("cut off"))
+
+    def _published(self, message: bytes) -> None:
+        if not self.cut:
+            self._hear(message)
+
+    def _hear(self, message: bytes) -> None:
+        news = heard(message)
+        if self._news is not None and (news.version == 0 or news.version > self._seen):
+            self._seen = news.version or self._seen
+            self._news(news)
+
+    def _catch_up(self, version: int | None = None) -> None:
+        if version is not None and version < self._seen:
+            self._seen = 0
+        for message in self.server.run(MISSED.digest, self._seen, 10**6):
+            self._hear(message if isinstance(message, bytes) else message.encode())
