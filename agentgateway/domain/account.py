@@ -15,7 +15,7 @@ which it settles. Lowering a cap stops new calls and cuts those that have reache
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
@@ -25,6 +25,9 @@ from agentgateway.domain.counters import PerMinute, Tallies, Tally
 from agentgateway.domain.inflight import InFlight
 from agentgateway.domain.journal import Counted, Record, Released, Reserved, Settled
 from agentgateway.domain.windows import Calendar
+
+if TYPE_CHECKING:
+    from agentgateway.domain.share import Share
 
 UNKNOWN_SHARE: Final = 4
 """Before an agent has any history a call reserves at most this part of the room left, so that a first burst gets in."""
@@ -46,6 +49,7 @@ class Account:
     """Nano-dollars a minute."""
     call_pace: PerMinute = attrs.Factory(PerMinute)
     """Calls a minute."""
+    share: "Share | None" = None
     _open: InFlight = attrs.Factory(InFlight)
     _limits: tuple[Limit, ...] = ()
 
@@ -58,12 +62,23 @@ class Account:
         return cls(id, budget, Tallies(calendar.hour), Tallies(calendar.day), journal)
 
     def hour(self, now: float) -> Tally:
-        """The current clock hour's sums."""
-        return self._hours.at(now)
+        """The current clock hour's sums; the fleet's."""
+        own = self._hours.at(now)
+        return own if self.share is None else self.share.hour.joined(own, self._hours.start)
 
     def day(self, now: float) -> Tally:
-        """The current day's sums."""
-        return self._days.at(now)
+        """The current day's sums; the fleet's."""
+        own = self._days.at(now)
+        return own if self.share is None else self.share.day.joined(own, self._days.start)
+
+    @property
+    def total(self) -> Tally:
+        """All that was ever done; by the fleet."""
+        return self.life if self.share is None else self.share.life.joined(self.life, 0)
+
+    def own_windows(self) -> tuple[Tallies, Tallies]:
+        """What was done here, by hours and by days."""
+        return self._hours, self._days
 
     def reservation(self, id: str) -> Reservation | None:
         """The reservation of a call in flight."""
@@ -87,7 +102,11 @@ class Account:
     def set_caps(self, budget: Budget) -> None:
         """Other caps, for calls in flight too."""
         self.budget = budget
-        self._limits = limits_of(budget, self.life, self._hours, self._days)
+        hours, days, life = self._hours, self._days, self.life
+        if self.share is None:
+            self._limits = limits_of(budget, lambda now: life, hours, days)
+        else:
+            self._limits = limits_of(budget, lambda now: self.total, *self.share.joint(hours, days))
 
     def set_calendar(self, calendar: Calendar, now: float) -> None:
         """Other windows; what was spent in the current ones is carried over."""
@@ -99,6 +118,11 @@ class Account:
     def capped(self) -> bool:
         """Whether any cap is set."""
         return bool(self._limits)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The caps that are set, and where to look up what is spent of each."""
+        return self._limits
 
     def caps(self, now: float) -> Iterator[Cap]:
         """The caps that are set; the one that lasts longest comes first."""
@@ -113,7 +137,13 @@ class Account:
             spent = limit.tally(now).cost
             if spent >= limit.limit or spent + held > limit.limit:
                 return limit.cap(now, self.reserved)
+        if self.share is not None and not self.share.covers(now, held):
+            return self.tightest(now)
         return None
+
+    def held_with(self, amount: int) -> int:
+        """What all calls hold together with one more of `amount`, as caps see it."""
+        return max(self._open.reserved + amount, self._open.exposed + min(amount, 1))
 
     def exhausted(self, now: float) -> Cap | None:
         """The cap that is spent up, if one is: what pauses an agent."""
@@ -124,7 +154,8 @@ class Account:
         if not self._limits:
             return None
         left = [limit.limit - limit.tally(now).cost for limit in self._limits]
-        return max(0, min(left) - self._open.reserved)
+        room = max(0, min(left) - self._open.reserved)
+        return room if self.share is None else self.share.room(now, room)
 
     def tightest(self, now: float) -> Cap | None:
         """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
@@ -165,7 +196,10 @@ class Account:
         cap = self.fits(now, amount)
         if cap is not None:
             raise CapExceeded(cap)
-        return self.hold(id, amount, risk)
+        reservation = self.hold(id, amount, risk)
+        if self.share is not None:
+            self.share.used(now, 0)
+        return reservation
 
     def hold(self, id: str, amount: int, risk: int = 0) -> Reservation:
         """Reserve without asking the caps: for what a journal or snapshot says has been reserved."""
@@ -185,7 +219,10 @@ class Account:
     def extend(self, now: float, reservation: Reservation, amount: int) -> bool:
         """Let a call in flight hold more; False, and nothing has changed, where that passes a cap under `hard`."""
         room = self.room(now) if self.budget.enforcement == "hard" else None
-        if room is not None and amount - reservation.amount > room:
+        more = amount - reservation.amount
+        if room is not None and (
+            more > room or not (self.share is None or self.share.covers(now, self.reserved + more))
+        ):
             return False
         self._open.change(reservation, amount, reservation.accrued, reservation.risk)
         return True
@@ -195,6 +232,8 @@ class Account:
         slack = 0 if self.budget.enforcement == "hard" else 1
         taken = self._open.accrued + self._open.at_risk + slack
         over = max([limit.tally(now).cost + taken - limit.limit for limit in self._limits], default=0)
+        if slack and self.share is not None and self._limits:
+            over = max(over, self.share.over(now, taken))
         return over > 0 and over > self._open.largest_risk()
 
     def stop_streams(self, now: float) -> None:
@@ -215,6 +254,8 @@ class Account:
         self.estimate.learn(cost)
         if self.journal is not None:
             self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now)))
+        if self.share is not None:
+            self.share.used(now, cost)
         if not self._limits:
             return ()
         return tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, self.reserved))
@@ -231,6 +272,8 @@ class Account:
         self._days.at(now).count(error, input_tokens, output_tokens)
         self.life.count(error, input_tokens, output_tokens)
         self.call_pace.add(now, 1)
+        if self.share is not None:
+            self.share.counted()
         if self.journal is not None:
             self.journal(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
 

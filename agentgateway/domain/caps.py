@@ -1,13 +1,13 @@
 """What an account answers with: caps as they stand, warnings, reservations; and the estimate of a call's cost."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import attrs
 import msgspec
 
 from agentgateway.config.schema import Budget
-from agentgateway.domain.counters import Tallies, Tally
+from agentgateway.domain.counters import Tally
 from agentgateway.domain.windows import Window
 
 CapName = Literal["hour", "day", "total"]
@@ -69,11 +69,21 @@ class Limit:
                 yield Crossing(fraction, self.cap(now, reserved))
 
 
-def limits_of(budget: Budget, life: Tally, hours: Tallies, days: Tallies) -> tuple[Limit, ...]:
+class Windowed(Protocol):
+    """Sums by window: `Tallies`, or what stands for them where a fleet's are asked for."""
+
+    def at(self, now: float) -> Tally:
+        """The current window's tally."""
+
+    def window(self, now: float) -> Window:
+        """The current window."""
+
+
+def limits_of(budget: Budget, life: Callable[[float], Tally], hours: Windowed, days: Windowed) -> tuple[Limit, ...]:
     """The caps that `budget` sets; the one that lasts longest comes first, since it says best when a refusal ends."""
     found = []
     if budget.max_cost_total is not None:
-        found.append(Limit("total", budget.max_cost_total, lambda now: life, None, budget.warn_at))
+        found.append(Limit("total", budget.max_cost_total, life, None, budget.warn_at))
     if budget.max_cost_per_day is not None:
         found.append(Limit("day", budget.max_cost_per_day, days.at, days.window, budget.warn_at))
     if budget.max_cost_per_hour is not None:

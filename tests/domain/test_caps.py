@@ -26,10 +26,10 @@ class CapTests(SynchronousTestCase):
         hours, days = Tallies(calendar.hour), Tallies(calendar.day)
         hours.at(NOON).cost, days.at(NOON).cost = 10, 20
         budget = Budget(max_cost_per_hour=100, max_cost_per_day=200, max_cost_total=300)
-        found = [limit.cap(NOON, 7) for limit in limits_of(budget, life, hours, days)]
+        found = [limit.cap(NOON, 7) for limit in limits_of(budget, lambda now: life, hours, days)]
         hour, day = Cap("hour", 100, 10, 7, NOON + 3600), Cap("day", 200, 20, 7, NOON + 12 * 3600)
         self.assertEqual(found, [Cap("total", 300, 30, 7, None), day, hour])
-        self.assertEqual(limits_of(Budget(), life, hours, days), ())
+        self.assertEqual(limits_of(Budget(), lambda now: life, hours, days), ())
 
 
 class EstimateTests(SynchronousTestCase):

@@ -1,0 +1,246 @@
+"""One account's share of money that belongs to a fleet of processes: its ceiling, and what the others have spent.
+
+The **ceiling** is an absolute limit on what this account may ever have spent (see `lease`): under `hard`, what it spent
+in its life and what its calls hold are together never more. The fleet grants ceilings such that no cap is passed when
+everybody reaches theirs.
+
+How much to ask for: what is held at most, and what a few seconds cost; more is asked when less than half of what the
+last second cost is left, and what was not used for a second is given back. A call for which this is too little waits
+for an answer once. What was denied is not asked again for a moment.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import msgspec
+
+from agentgateway.domain.caps import Crossing, Limit
+from agentgateway.domain.counters import Tallies, Tally
+from agentgateway.domain.lease import NONE_GONE, Ask, BucketAsk, Caps, Grant, Sums
+from agentgateway.domain.link import Link, Use
+from agentgateway.domain.windows import Window
+
+if TYPE_CHECKING:
+    from agentgateway.domain.account import Account
+
+AHEAD: Final = 4
+"""Seconds of spending to borrow for."""
+DENIED: Final = 0.05
+"""Seconds for which a call is refused without asking, after less was granted than was needed."""
+SHORT: Final = 0.5
+"""Seconds between two attempts to borrow ahead, where there was less than wished."""
+
+
+@attrs.define(eq=False)
+class Others:
+    """What all others did in one window, as far as is known; `start` says in which."""
+
+    start: int = 0
+    tally: Tally = attrs.Factory(Tally)
+
+    def learn(self, start: int, sums: Sums) -> None:
+        """They did this in the window that begins at `start`."""
+        self.start, self.tally = start, Tally(*sums)
+
+    def joined(self, own: Tally, start: int) -> Tally:
+        """Everybody's sums of the window that begins at `start`, in which `own` was done here."""
+        if start != self.start:
+            return own
+        joint = Tally(own.cost, own.calls, own.errors, own.input_tokens, own.output_tokens)
+        joint.add(self.tally)
+        return joint
+
+
+@attrs.frozen
+class Joint:
+    """One's own tallies with those of all others, to look up a cap's spending in."""
+
+    own: Tallies
+    others: Others
+
+    def at(self, now: float) -> Tally:
+        """The current window's sums."""
+        own = self.own.at(now)
+        return self.others.joined(own, self.own.start)
+
+    def window(self, now: float) -> Window:
+        """The current window."""
+        return self.own.window(now)
+
+
+@attrs.define(eq=False)
+class Share:
+    """What `account` has borrowed, and what it knows of the others."""
+
+    account: "Account"
+    link: Link
+    ceiling: int = 0
+    leased: int = 0
+    """What the others may still spend."""
+    hour: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
+    day: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
+    life: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
+    seen: float = 0.0
+    """When the others' sums were learned."""
+    _use: Use = attrs.Factory(Use)
+    _waiting: int = 0
+    """What calls that wait want to hold."""
+    _needed: int = 0
+    _wished: int = 0
+    _quiet_until: float = 0.0
+    _short_until: float = 0.0
+    _gone: msgspec.Raw = NONE_GONE
+
+    # what calls ask
+
+    @property
+    def spends(self) -> bool:
+        """Whether calls go on beyond what is borrowed, because nobody can be asked."""
+        return self.link.away and self.link.spends(self.account.budget.enforcement == "hard")
+
+    def limit(self, now: float) -> int | None:
+        """What the account may spend in its life, all that is held included; None: anything that its caps allow.
+
+        What is borrowed is good while the others know that this process lives. Later they take it for spent, in the
+        window they are in then: so it is good for no other one.
+        """
+        if self.spends:
+            return None
+        if self.link.fresh(now) or not self._turned(now):
+            return self.ceiling
+        return self.account.life.cost
+
+    def covers(self, now: float, held: int) -> bool:
+        """Whether so much may be held by all calls together."""
+        limit = self.limit(now)
+        return limit is None or self.account.life.cost + held <= limit
+
+    def may_ask(self, now: float) -> bool:
+        """Whether asking may bring more."""
+        return now >= self._quiet_until and not self.link.away
+
+    def room(self, now: float, left: int) -> int:
+        """What may be reserved of the `left` that all caps leave: all of it while more can be asked for."""
+        limit = None if self.may_ask(now) else self.limit(now)
+        if limit is None:
+            return left
+        return max(0, min(left, limit - self.account.life.cost - self.account.reserved))
+
+    def borrow(self, now: float, amount: int) -> bool:
+        """Whether a call has to wait for an answer before it can hold `amount`, or as much of it as the caps leave."""
+        room = self.account.room(now)
+        if room is None or not self.may_ask(now) or (amount and not room):
+            return False
+        amount = min(amount, room)
+        if self.covers(now, self.account.held_with(amount)):
+            return False
+        self._waiting += amount
+        self.link.urge(self.account.id)
+        return True
+
+    def over(self, now: float, taken: int) -> int:
+        """By how much calls that have cost `taken` are over what may be spent, once no more can be had."""
+        if self.covers(now, taken):
+            return 0
+        if not self.may_ask(now):
+            return self.account.life.cost + taken - (self.limit(now) or 0)
+        self._waiting += 1
+        self.link.urge(self.account.id)
+        return 0
+
+    def used(self, now: float, cost: int) -> None:
+        """Something was spent, or is held now; asks for more where that will soon be needed."""
+        account, link = self.account, self.link
+        link.changed.add(account.id)
+        if not account.capped:
+            return
+        held = account.held_with(0)
+        self._use.add(now, cost, held)
+        pace, peak = self._use.look(now)
+        if self.ceiling - account.life.cost - peak < pace // 2 and now >= self._short_until and not link.away:
+            self._short_until = now + DENIED
+            link.urge(account.id)
+
+    def counted(self) -> None:
+        """A call was counted, which the others have to know."""
+        self.link.changed.add(self.account.id)
+
+    def joint(self, hours: Tallies, days: Tallies) -> tuple[Joint, Joint]:
+        """The account's tallies with those of the others."""
+        return Joint(hours, self.hour), Joint(days, self.day)
+
+    # what is told and asked, and what comes of it
+
+    def idle(self, now: float) -> bool:
+        """Whether it holds what nobody has used for a second."""
+        return self.account.capped and self.ceiling > self._wish(now)
+
+    def ask(self, now: float, slots: tuple[int, int, int | None], buckets: tuple[BucketAsk, ...]) -> Ask:
+        """What to tell and ask; what is given back is held no longer from now on. `slots`: held, wished, the most."""
+        account = self.account
+        hours, days = account.own_windows()
+        self._needed = self._wished = 0
+        if account.capped:
+            self._needed = account.life.cost + account.held_with(0) + self._waiting
+            self._wished = max(self._wish(now), self._needed + self._waiting)
+        self._waiting = 0
+        self.ceiling = min(self.ceiling, self._wished)
+        budget = account.budget
+        return Ask(
+            account.id,
+            (budget.max_cost_per_hour, budget.max_cost_per_day, budget.max_cost_total),
+            (hours.window(now).start, hours.window(now).end),
+            (days.window(now).start, days.window(now).end),
+            _sums(hours.at(now)),
+            _sums(days.at(now)),
+            _sums(account.life),
+            self.ceiling,
+            self._needed,
+            self._wished,
+            *slots,
+            buckets,
+            self._gone,
+        )
+
+    def take(self, now: float, ask: Ask, grant: Grant) -> tuple[Crossing, ...]:
+        """What was granted; gives the warnings that the others' spending brings."""
+        if grant.turned:
+            return ()
+        self.ceiling, self.leased, self._gone = grant.ceiling, grant.leased, grant.gone
+        if grant.ceiling < self._needed:
+            self._quiet_until = now + DENIED
+        if grant.ceiling < self._wished:
+            self._short_until = now + SHORT
+        before = [limit.tally(now).cost for limit in self.account.limits]
+        ours = self.account
+        ours.cost_pace.add(now, max(0, grant.life[0] - self.life.tally.cost) if self.seen else 0)
+        ours.call_pace.add(now, max(0, grant.life[1] - self.life.tally.calls) if self.seen else 0)
+        self.hour.learn(ask.hour[0], grant.hour)
+        self.day.learn(ask.day[0], grant.day)
+        self.life.learn(0, grant.life)
+        self.seen = now
+        return tuple(_crossings(self.account.limits, before, now, ours.reserved))
+
+    def caps_in_force(self, ask: Ask, grant: Grant) -> Caps | None:
+        """Caps that an operator has set elsewhere, where they are others than those known here."""
+        return None if grant.turned or grant.caps == ask.caps else grant.caps
+
+    def _wish(self, now: float) -> int:
+        pace, peak = self._use.look(now)
+        return self.account.life.cost + max(peak, self.account.held_with(0)) + AHEAD * pace
+
+    def _turned(self, now: float) -> bool:
+        """Whether a window with a cap has ended since the others last heard of this process."""
+        windows = (limit.window(now) for limit in self.account.limits if limit.window is not None)
+        return any(window.start > self.link.confirmed for window in windows)
+
+
+def _sums(tally: Tally) -> Sums:
+    return (tally.cost, tally.calls, tally.errors, tally.input_tokens, tally.output_tokens)
+
+
+def _crossings(limits: tuple[Limit, ...], before: list[int], now: float, reserved: int) -> list[Crossing]:
+    found: list[Crossing] = []
+    for limit, spent in zip(limits, before, strict=True):
+        found += limit.crossings(now, limit.tally(now).cost - spent, reserved)
+    return found
