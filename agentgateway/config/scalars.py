@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from agentgateway.config.schema import Rate
-from agentgateway.config.tree import Items, Node, Scalar, Table, Wrong, printable
+from agentgateway.config.tree import Items, Node, Scalar, Table, Wrong
+from agentgateway.domain.text import printable
 
 T = TypeVar("T")
 

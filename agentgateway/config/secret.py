@@ -10,7 +10,8 @@ import attrs
 
 from agentgateway.config.scalars import raw, shown
 from agentgateway.config.schema import Secret
-from agentgateway.config.tree import Node, Scalar, Wrong, printable
+from agentgateway.config.tree import Node, Scalar, Wrong
+from agentgateway.domain.text import printable
 
 MAX_FILE_BYTES = 1_048_576
 

@@ -18,7 +18,8 @@ from agentgateway.config import scalars as read
 from agentgateway.config import schema as s
 from agentgateway.config.builtin import BUILTIN
 from agentgateway.config.secret import SecretReader
-from agentgateway.config.tree import Node, Scalar, Table, Wrong, printable
+from agentgateway.config.tree import Node, Scalar, Table, Wrong
+from agentgateway.domain.text import printable
 
 T = TypeVar("T")
 Reader = Callable[[Node], object]

@@ -11,6 +11,8 @@ from typing import Any
 import attrs
 import yaml
 
+from agentgateway.domain.text import printable
+
 MAX_CHARACTERS = 5_000_000
 MAX_NODES = 300_000
 MAX_DEPTH = 16
@@ -72,12 +74,6 @@ class Wrong(Exception):
     got: str
     word: str = ""
     options: Sequence[str] = ()
-
-
-def printable(text: str, limit: int = 80) -> str:
-    """`text` on one line: control and other unprintable characters escaped, the rest cut at `limit`."""
-    short = text if len(text) <= limit else text[:limit] + "..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
 def read_tree(text: str) -> tuple[Node, list[Wrong]]:

@@ -1,16 +1,75 @@
-"""What an operator changes about an agent, whoever carries it out: the rules of it, and how it is told."""
+"""What an operator asks for as JSON, and what an agent becomes then: the same through the API and from the dashboard."""
 
 from collections.abc import Mapping
 from typing import Final
 
 import attrs
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from agentgateway.domain.fleet import AgentState, Fleet
 from agentgateway.domain.moment import Moment
-from agentgateway.domain.money import dollars
+from agentgateway.domain.money import NANO, dollars, to_nano
 from agentgateway.domain.standing import Caps
+from agentgateway.domain.text import printable
 
-CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
+MAX_REASON: Final = 500
+"""Characters."""
+MAX_DOLLARS: Final = 10**9
+"""As in the configuration, caps stay below this."""
+
+Amount = int | float | str | None | UnsetType
+
+
+class Why(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of whatever only needs a reason. Making one raises ValueError for a reason that is too long."""
+
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.reason is not None and len(self.reason) > MAX_REASON:
+            raise ValueError(f"reason: expected at most {MAX_REASON} characters, got {len(self.reason)}")
+
+    def text(self, default: str) -> str:
+        """The reason on one line; `default` where none is given."""
+        return printable((self.reason or "").strip(), MAX_REASON) or default
+
+
+class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a budget: dollars, null for no cap; what is left out stays.
+
+    Making one raises ValueError for what is no amount of money, and where nothing is given.
+    """
+
+    max_cost_per_hour: Amount = UNSET
+    max_cost_per_day: Amount = UNSET
+    max_cost_total: Amount = UNSET
+
+    def __post_init__(self) -> None:
+        if not self.nanos():
+            raise ValueError(f"expected one or more of {', '.join(self.__struct_fields__)}, got none")
+
+    def nanos(self) -> dict[str, int | None]:
+        """The caps that are given, in nano-dollars."""
+        return {
+            name: _nano(name, amount)
+            for name in self.__struct_fields__
+            if not isinstance(amount := getattr(self, name), UnsetType)
+        }
+
+
+def _nano(name: str, amount: int | float | str | None) -> int | None:
+    if amount is None:
+        return None
+    try:
+        # A float far below a nano-dollar has more digits than money: it is nothing.
+        nano = to_nano(round(amount, 9) if isinstance(amount, float) else amount)
+    except ValueError:
+        nano = -1
+    if not 0 <= nano < MAX_DOLLARS * NANO:
+        got = printable(str(amount), 40)
+        raise ValueError(f"{name}: expected dollars, 0 or more and below a billion, or null, got {got}")
+    return nano
 
 
 @attrs.define
@@ -30,7 +89,7 @@ def resume(fleet: Fleet, agent: AgentState, why: str, now: Moment) -> None:
 
 def change_caps(fleet: Fleet, agent: AgentState, given: Mapping[str, int | None], now: Moment) -> str:
     """Other caps (nano-dollars, None for none) in place of those named in `given`; what was and what is, in words."""
-    before = {name: getattr(agent.budget, name) for name in CAPS}
+    before = {name: getattr(agent.budget, name) for name in NewCaps.__struct_fields__}
     fleet.set_caps(agent, Caps(**{**before, **given}), now)
     return ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
 

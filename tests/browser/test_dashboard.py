@@ -95,7 +95,7 @@ class DashboardTests(BrowserTestCase):
         self.fill("dialog input[name=max_cost_total]", "123.5")
         self.fill("dialog input[name=max_cost_per_hour]", "99999999999999")
         self.click("Change", "dialog")
-        self.until(lambda: "a cap is from 0" in self.text("dialog .problem"))
+        self.until(lambda: "below a billion" in self.text("dialog .problem"))
         self.fill("dialog input[name=max_cost_per_hour]", "7")
         self.click("Change", "dialog")
         self.until(lambda: "of $123.50 in total" in self.text(".three"))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.config.tree import MAX_CHARACTERS, MAX_NODES, Items, Scalar, Table, Wrong, printable, read_tree
+from agentgateway.config.tree import MAX_CHARACTERS, MAX_NODES, Items, Scalar, Table, Wrong, read_tree
 
 
 def refused(text):
@@ -113,14 +113,3 @@ class BombTests(SynchronousTestCase):
         self.assertEqual(refused("a: 1\nb: \0\n"), (2, "YAML in printable characters", "a control character"))
         self.assertEqual(refused("a: 1\nb: \ud800"), (2, "YAML in printable characters", "half a character"))
         self.assertEqual(refused("a: 1\n---\nb: 2\n"), (2, "one YAML document", "a second one"))
-
-
-class PrintableTests(SynchronousTestCase):
-    """Foreign text inside our own lines."""
-
-    @given(st.text(max_size=300))
-    def test_one_line(self, text):
-        """Whatever the text, what is shown is one line of bounded length without control characters."""
-        shown = printable(text)
-        self.assertTrue(shown.isprintable())
-        self.assertLessEqual(len(shown), 80 * 10 + 3)

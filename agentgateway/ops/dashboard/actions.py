@@ -1,7 +1,7 @@
 """What an operator can do from the page: each change is made at once, alerted, and written into the audit log."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
@@ -10,28 +10,10 @@ from agentgateway.domain import operator
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
-from agentgateway.domain.money import to_nano
-from agentgateway.domain.operator import CAPS
+from agentgateway.domain.operator import NewCaps, Why
 from agentgateway.ops.dashboard.shared import Shared
 
-MAX_REASON: Final = 500
-"""Characters."""
-MAX_DOLLARS: Final = 10**9
 T = TypeVar("T", bound=msgspec.Struct)
-
-
-class Why(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of everything but a budget."""
-
-    reason: str = ""
-
-
-class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a budget: dollars, null for no cap; what is left out stays."""
-
-    max_cost_per_hour: float | str | msgspec.UnsetType | None = msgspec.UNSET
-    max_cost_per_day: float | str | msgspec.UnsetType | None = msgspec.UNSET
-    max_cost_total: float | str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @attrs.frozen
@@ -54,11 +36,8 @@ class Actions:
         if verb == "budget":
             told = self._budget(agent, _parse(body, NewCaps))
         else:
-            why = _parse(body, Why).reason.strip()
-            if len(why) > MAX_REASON:
-                raise CannotDo(422, f"a reason has at most {MAX_REASON} characters")
             act = {"pause": self._pause, "resume": self._resume, "breaker": self._mend}[verb]
-            told = act(agent, why or f"by {by}")
+            told = act(agent, _parse(body, Why).text(f"by {by}"))
         self._record(agent.id, f"/act/agents/{agent.id}/{verb}", f"{by}: {told}")
 
     def end(self, call_id: str, by: str) -> None:
@@ -86,10 +65,7 @@ class Actions:
         return f"circuits closed: {why}"
 
     def _budget(self, agent: AgentState, asked: NewCaps) -> str:
-        given = {name: _nano(amount) for name in CAPS if (amount := getattr(asked, name)) is not msgspec.UNSET}
-        if not given:
-            raise CannotDo(422, "no cap was given")
-        told = operator.change_caps(self._live.fleet, agent, given, self._live.moment())
+        told = operator.change_caps(self._live.fleet, agent, asked.nanos(), self._live.moment())
         self._alert("budget", f"{agent.id}: {told}", agent.id)
         return told
 
@@ -108,16 +84,3 @@ def _parse(body: bytes, shape: type[T]) -> T:
         raise CannotDo(422, str(error))
     except (ValueError, RecursionError) as error:
         raise CannotDo(400, f"this is no JSON: {error}")
-
-
-def _nano(amount: float | str | None) -> int | None:
-    """Raises CannotDo for what is no amount of money."""
-    if amount is None:
-        return None
-    try:
-        nano = to_nano(amount)
-    except ValueError as error:
-        raise CannotDo(422, str(error))
-    if not 0 <= nano < to_nano(MAX_DOLLARS):
-        raise CannotDo(422, f"a cap is from 0 to {MAX_DOLLARS} dollars")
-    return nano

@@ -9,12 +9,12 @@ from typing import Any
 
 import attrs
 
-from agentgateway.config.tree import printable
 from agentgateway.domain import operator
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord, record_of_change
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
+from agentgateway.domain.text import printable
 from agentgateway.errors import ConfigError
 from agentgateway.web.live import Live
 from agentgateway.web.management.problems import Problem

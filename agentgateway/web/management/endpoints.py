@@ -7,13 +7,14 @@ import attrs
 import msgspec
 
 from agentgateway import __version__
-from agentgateway.config.tree import printable
 from agentgateway.domain.audit import iso
 from agentgateway.domain.fleet import AgentState
+from agentgateway.domain.operator import NewCaps, Why
+from agentgateway.domain.text import printable
 from agentgateway.domain.view import agent_view, budget_view
 from agentgateway.web.live import Live
 from agentgateway.web.management import logs
-from agentgateway.web.management.bodies import NewCaps, Why, parse
+from agentgateway.web.management.bodies import parse
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.formats import CONTENT_TYPES

@@ -6,9 +6,9 @@ from typing import Final, get_args
 
 import attrs
 
-from agentgateway.config.tree import printable
 from agentgateway.domain.exchange import Outcome
 from agentgateway.domain.logquery import MAX_LIMIT, LogQuery
+from agentgateway.domain.text import printable
 from agentgateway.web.management.formats import Format
 from agentgateway.web.management.problems import Problem
 

@@ -16,8 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from agentgateway.admin import AdminToken, Headers
-from agentgateway.config.tree import printable
-from agentgateway.domain.alert import Alert
+from agentgateway.domain.text import printable
 from agentgateway.web.live import Live
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Render
@@ -147,11 +146,10 @@ def send(request: Any, answer: Answer) -> None:
 def management(
     live: Live,
     token: AdminToken,
-    alert: Callable[[Alert], None],
     controls: Controls,
     feed: Feed,
     metrics: Render,
     rest: Rest,
 ) -> Management:
     """The API over what the gateway's parts share."""
-    return Management(live, Guard(token, alert), Endpoints(live, controls, feed, metrics, rest))
+    return Management(live, Guard(token), Endpoints(live, controls, feed, metrics, rest))

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.money import NANO, dollars
-from agentgateway.web.management.bodies import MAX_REASON, NewCaps, Why, parse
+from agentgateway.domain.operator import MAX_REASON, NewCaps, Why
+from agentgateway.web.management.bodies import parse
 from agentgateway.web.management.problems import Problem
 
 JSON = b"application/json"
