@@ -16,6 +16,9 @@ from typing import Final
 import attrs
 
 from agentgateway.config.schema import Gateway, Secret
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.guesses import Guesser, Guesses
+from agentgateway.domain.moment import Moment
 from agentgateway.errors import GatewayError
 
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
@@ -33,11 +36,21 @@ class AdminTokenError(GatewayError):
     """The token's file cannot be read or made; the message says why."""
 
 
+class WrongToken(GatewayError):
+    """What was shown is not the token; or was not looked at, for `wait` seconds more, after too many that were wrong."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("too many wrong tokens: try again later" if wait else "this is not the admin token")
+        self.wait = wait
+
+
 @attrs.frozen
 class AdminToken:
-    """The admin token; compared in constant time, never printed."""
+    """The admin token; compared in constant time, never printed. `alert` is told of each wrong one that was shown."""
 
     _secret: Secret
+    _alert: Callable[[Alert], None] = lambda _: None
+    _guesses: Guesses = attrs.field(factory=Guesses, eq=False, repr=False)
 
     def matches(self, presented: bytes) -> bool:
         """Whether `presented` is the token."""
@@ -49,6 +62,23 @@ class AdminToken:
         found = _BEARER.fullmatch(values[0].strip()) if len(values) == 1 else None
         return found is not None and self.matches(found[1])
 
+    def vouch(self, right: bool, peer: str | None, headers: Headers, now: Moment, shown: str = "admin token") -> None:
+        """Somebody at `peer` has shown the token, or what was traded for it: `right` or not. Raises WrongToken."""
+        address = peer or "a local socket"
+        guesser = _guesser(address, headers)
+        wait = self._guesses.wait(guesser, now.monotonic)
+        if wait > 0:
+            raise WrongToken(wait)
+        if not right:
+            self._guesses.wrong(guesser, now.monotonic)
+            self._alert(Alert(now.wall, "access", f"a wrong {shown} was presented by {address}"))
+            raise WrongToken(0.0)
+
+    @property
+    def secret(self) -> Secret:
+        """As a configuration may hold it."""
+        return self._secret
+
     @property
     def pass_key(self) -> str:
         """What a browser keeps in place of the token: proves that it was known, and is of no use as the token itself."""
@@ -59,17 +89,30 @@ def _digest(value: bytes) -> bytes:
     return hashlib.sha256(value[:_LONGEST]).digest()
 
 
-def admin_token(gateway: Gateway) -> AdminToken:
+def _guesser(peer: str, headers: Headers) -> Guesser:
+    """Whom a wrong token is held against: an address, of IPv6 the network that a single household or host has.
+
+    Who guesses through a proxy on this machine must not lock out who works on it.
+    """
+    proxied = any(headers(name) for name in FORWARDED)
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer, proxied
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else peer, proxied
+
+
+def admin_token(gateway: Gateway, alert: Callable[[Alert], None] = lambda _: None) -> AdminToken:
     """The configured token, else the one in the state folder, made (0600) where there is none. Raises AdminTokenError."""
     if gateway.admin_token is not None:
-        return AdminToken(gateway.admin_token)
+        return AdminToken(gateway.admin_token, alert)
     path = os.path.join(gateway.state_dir, FILE)
     try:
         os.makedirs(gateway.state_dir, mode=0o700, exist_ok=True)
         text = _read(path) or _make(path)
     except OSError as error:
         raise AdminTokenError(f"cannot use the admin token in {path}: {error.strerror}")
-    return AdminToken(Secret(text, path))
+    return AdminToken(Secret(text, path), alert)
 
 
 def _read(path: str) -> str:

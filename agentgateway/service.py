@@ -47,16 +47,22 @@ from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.server import Server
 from agentgateway.wiring import maker, server_limits
+from agentgateway.workers.place import Place
 
 _log = Logger("agentgateway")
 
 
 class GatewayService(MultiService):
-    """The whole gateway; `server` is a factory that could listen anywhere. Raises StoreError, AuditLogError, ListenError."""
+    """The whole gateway; `server` is a factory that could listen anywhere. Raises StoreError, AuditLogError, ListenError.
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    `place` is what a worker's parent has given it, whose `config` is then its own; None: this process is all there is.
+    """
+
+    def __init__(self, config: Config, reactor: Any, place: Place | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
+        self._place = place
+        self._handed = {} if place is None else place.handed
         now = self._moment()
         self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
         self.alerts = Alerts(self.webhooks.post)
@@ -66,14 +72,14 @@ class GatewayService(MultiService):
         self.upstreams = Upstreams(maker(reactor))
         self.live = self._build_live(config, fleet, now)
         self.books.listeners = self.live.listeners
-        self.token = admin_token(config.gateway)
+        self.token = admin_token(config.gateway, self.alerts.add)
         self.controls = Controls(self.live, self.books.append, self.alerts.add)
         self.feed = Feed(reactor, self.live.listeners)
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.lag = Lag(reactor.seconds, self.live, self._alerting("overload"))
         self.metrics = self._build_metrics()
         self.server = Server(reactor, self._site(), server_limits(config.gateway))
-        self.systemd = Notifier(os.environ)
+        self.systemd = Notifier(os.environ) if place is None else place.notifier()
         self._opened = False
         self._ending: Deferred[None] | None = None
         self._add_services(config)
@@ -83,7 +89,7 @@ class GatewayService(MultiService):
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
-            listening(endpoint, self.server, self._reactor).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
+            listening(endpoint, self.server, self._reactor, self._handed).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
         self._ports.setServiceParent(self)
         for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.books.checkpoint):
             self._every(1.0, work)
@@ -156,14 +162,15 @@ class GatewayService(MultiService):
     def _site(self) -> GatewaySite:
         """What the gateway's port answers."""
         live, metrics = self.live, self.metrics.render
-        api = management(live, self.token, self.alerts.add, self.controls, self.feed, metrics, self._rest)
+        api = management(live, self.token, self.controls, self.feed, metrics, self._rest)
         return GatewaySite(live, self.books, api)
 
     def _build_dashboard(self, dashboard: Dashboard, history: Sequence[Point]) -> None:
         from agentgateway.ops.dashboard.service import DashboardService  # WebSockets cost a third of a second to load
 
+        keep, handed = self.books.store.history, self._handed
         self.dashboard = DashboardService(
-            self.live, dashboard, self.token, self._reactor, self.books.append, self.books.store.history, history
+            self.live, dashboard, self.token, self._reactor, self.books.append, keep, history, handed
         )
         self.dashboard.setServiceParent(self)  # type: ignore[no-untyped-call]
 
@@ -210,6 +217,7 @@ class GatewayService(MultiService):
     def reload(self) -> Mapping[str, Any]:
         """Re-read the configuration file: all of it is in force on return, or ConfigError is raised and none of it is."""
         old, new = self.live.config, load(self.live.config.path, os.environ)
+        new = new if self._place is None else self._place.own(new)
         now = self._moment()
         if new.gateway.timezone != old.gateway.timezone:
             self.live.fleet.ledger.set_calendar(Calendar.of(new.gateway.timezone), now.wall)

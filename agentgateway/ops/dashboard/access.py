@@ -9,7 +9,7 @@ import hmac
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agentgateway.admin import AdminToken, Headers, on_this_machine
+from agentgateway.admin import AdminToken, Headers, WrongToken, on_this_machine
 from agentgateway.ops.dashboard.shared import Shared
 
 COOKIE: Final = b"agentgateway_dashboard"
@@ -26,24 +26,42 @@ class Access:
 
     def may_view(self, request: Any) -> bool:
         """Whether the fleet may be shown to this caller."""
-        if self.may_act(request):
-            return True
-        peer = getattr(request.getClientAddress(), "host", None)
-        return self._live.config.gateway.loopback_reads and on_this_machine(peer, _values(request))
+        return self.rights(request)[0]
 
     def may_act(self, request: Any) -> bool:
         """Whether this caller has shown the admin token."""
-        if self._token.authorises(_values(request)):
-            return True
-        cookie = request.getCookie(COOKIE) or b""
-        return hmac.compare_digest(cookie, self._token.pass_key.encode())
+        return self.rights(request)[1]
 
-    def log_in(self, request: Any, token: str) -> bool:
-        """Give the caller's browser the cookie, where `token` is right."""
-        if not self._token.matches(token.encode()):
-            return False
+    def rights(self, request: Any) -> tuple[bool, bool]:
+        """(may view, may act): to be asked once a request, since a wrong token counts as a guess each time."""
+        acts = self._shown(request)
+        here = self._live.config.gateway.loopback_reads and on_this_machine(_peer(request), _values(request))
+        return acts or here, acts
+
+    def log_in(self, request: Any, token: str) -> None:
+        """Give the caller's browser the cookie, where `token` is right; raises WrongToken."""
+        self._vouch(request, self._token.matches(token.encode()))
         self._set(request, self._token.pass_key.encode(), KEPT)
-        return True
+
+    def _shown(self, request: Any) -> bool:
+        """Whether the caller has shown the token, or the cookie that it was traded for."""
+        try:
+            if _has_bearer(_values(request)):  # a proxy in front may want a password of its own
+                self._vouch(request, self._token.authorises(_values(request)))
+                return True
+            cookie = request.getCookie(COOKIE)
+            if cookie:
+                right = hmac.compare_digest(cookie, self._token.pass_key.encode())
+                if not right:
+                    self._set(request, b"", 0)  # of an earlier token: a browser must not show it for ever
+                self._vouch(request, right, "dashboard cookie")
+                return True
+        except WrongToken:
+            pass
+        return False
+
+    def _vouch(self, request: Any, right: bool, shown: str = "admin token") -> None:
+        self._token.vouch(right, _peer(request), _values(request), self._live.moment(), shown)
 
     def log_out(self, request: Any) -> None:
         """Take the cookie back."""
@@ -52,6 +70,15 @@ class Access:
     def _set(self, request: Any, value: bytes, age: int) -> None:
         cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict" % (COOKIE, value, age)
         request.responseHeaders.setRawHeaders(b"Set-Cookie", [cookie])
+
+
+def _peer(request: Any) -> str | None:
+    """The caller's address; None for one without."""
+    return getattr(request.getClientAddress(), "host", None)
+
+
+def _has_bearer(headers: Headers) -> bool:
+    return any(value.strip()[:7].lower() == b"bearer " for value in headers("authorization") or ())
 
 
 def _values(request: Any) -> Headers:

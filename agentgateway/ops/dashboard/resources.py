@@ -8,6 +8,7 @@ import attrs
 import msgspec
 from twisted.web.resource import Resource
 
+from agentgateway.admin import WrongToken
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.history import ALL, History, provider_key
@@ -127,7 +128,8 @@ class Pages:
 
     def session(self, request: Any) -> dict[str, bool]:
         """What this caller may do."""
-        return {"view": self._access.may_view(request), "act": self._access.may_act(request)}
+        view, act = self._access.rights(request)
+        return {"view": view, "act": act}
 
     def log_in(self, request: Any) -> dict[str, bool]:
         """Trade the token for a cookie."""
@@ -136,8 +138,10 @@ class Pages:
             token = msgspec.json.decode(request.content.read(), type=dict[str, str]).get("token", "")
         except (ValueError, RecursionError):
             raise CannotDo(400, "expected the token, as JSON")
-        if not self._access.log_in(request, token.strip()):
-            raise CannotDo(401, "this is not the admin token")
+        try:
+            self._access.log_in(request, token.strip())
+        except WrongToken as wrong:
+            raise CannotDo(429 if wrong.wait else 401, str(wrong))
         return {"view": True, "act": True}
 
     def log_out(self, request: Any) -> dict[str, bool]:

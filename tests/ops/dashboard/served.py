@@ -25,7 +25,7 @@ class Served(TestCase):
     async def setUp(self) -> None:
         """Start it; its own port is one the system chooses."""
         self.state = State()
-        secret = AdminToken(Secret(TOKEN))
+        secret = AdminToken(Secret(TOKEN), self.state.alerts.append)
         dashboard = Dashboard(0, "127.0.0.1")
         self.kept: list[Any] = []
         self.service = DashboardService(

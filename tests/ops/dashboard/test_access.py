@@ -3,6 +3,7 @@
 import json
 import re
 
+from agentgateway.domain.guesses import RATE
 from tests.harness import until
 from tests.ops.dashboard.served import TOKEN, Served
 
@@ -52,6 +53,40 @@ class AccessTests(Served):
         for body, status in ((b'{"token": "x"}', 401), (b"{}", 401), (b"nonsense", 400), (b'{"token": 5}', 400)):
             answered, head, _ = await self.ask("POST", "/login", body)
             self.assertEqual((answered, "Set-Cookie" in head), (status, False), body)
+
+    async def guess(self, **fields: str | None) -> list[int]:
+        """The statuses of so many wrong log-ins, and of one more."""
+        return [(await self.ask("POST", "/login", b'{"token": "x"}', **fields))[0] for _ in range(RATE.count + 1)]
+
+    async def test_guessing(self) -> None:
+        """After a few wrong tokens nothing is looked at for a while, wherever it is shown; each was told as an alert."""
+        right = json.dumps({"token": TOKEN}).encode()
+        self.assertEqual(await self.guess(Via="1.1 proxy"), [401] * RATE.count + [429])
+        self.assertEqual([alert.kind for alert in self.state.alerts], ["access"] * RATE.count)
+        status, head, body = await self.ask("POST", "/login", right, Via="1.1 proxy")
+        self.assertEqual((status, "Set-Cookie" in head), (429, False))
+        self.assertIn(b"try again later", body)
+        self.assertEqual(await self.may(Authorization=BEARER, Via="1.1 proxy"), (False, False))
+        self.assertEqual(await self.may(Authorization=BEARER), (True, True))
+        self.state.clock.advance(60)
+        self.assertEqual((await self.ask("POST", "/login", right, Via="1.1 proxy"))[0], 200)
+
+    async def test_guessing_everywhere(self) -> None:
+        """A guess is one as a bearer token and as a cookie, too, and on the management API's port."""
+        for number in range(RATE.count):
+            wrong = {"Authorization": "Bearer x"} if number % 2 else {"Cookie": "agentgateway_dashboard=x"}
+            await self.may(**wrong)
+        self.assertEqual(len(self.state.alerts), RATE.count)
+        self.assertEqual(await self.guess(), [429] * (RATE.count + 1))
+        self.assertEqual(await self.may(Authorization=BEARER), (True, False))
+
+    async def test_no_guess(self) -> None:
+        """A proxy's own password is none, nor is having nothing; a cookie of an earlier token is taken back."""
+        for fields in ({"Authorization": "Basic dXNlcjpwYXNz"}, {}):
+            self.assertEqual(await self.may(Host="gateway.example", **fields), (False, False))
+        self.assertFalse(self.state.alerts)
+        _, head, _ = await self.ask("GET", "/session", Cookie="agentgateway_dashboard=earlier")
+        self.assertIn("agentgateway_dashboard=; Path=/; Max-Age=0", head)
 
     async def test_other_pages(self) -> None:
         """A page of another site, or of another port of this machine, may do nothing, whatever cookie goes along."""

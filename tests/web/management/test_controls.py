@@ -18,7 +18,7 @@ class ChangeTests(SynchronousTestCase):
                 ("PUT", "/api/budget/writer"),
                 ("POST", "/api/reload"),
             ):
-                api.service.server.accept.__self__.management._guard._guesses.clear()
+                api.reactor.advance(6)
                 reply = api.ask(method, path, {}, token=token)
                 self.assertEqual(reply.status, 401, (token, path))
         self.assertIsNone(api.live.fleet.get("writer").pause)
