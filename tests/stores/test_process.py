@@ -1,0 +1,37 @@
+"""A process's name."""
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.interfaces import StoreError
+from agentgateway.stores.process import process_id
+
+
+class ProcessIdTests(SynchronousTestCase):
+    """What others know a process by."""
+
+    def test_stays(self):
+        """It is 16 hex digits, the same after a restart, and another one in another folder."""
+        folder, other = self.mktemp(), self.mktemp()
+        name = process_id(folder)
+        self.assertRegex(name, r"^[0-9a-f]{16}$")
+        self.assertEqual(process_id(folder), name)
+        self.assertNotEqual(process_id(other), name)
+        self.assertEqual(os.listdir(folder), ["process"])
+
+    def test_torn(self):
+        """A file that a crash left in part is made anew."""
+        folder = self.mktemp()
+        os.makedirs(folder)
+        with open(os.path.join(folder, "process"), "w") as file:
+            file.write("0123")
+        name = process_id(folder)
+        self.assertRegex(name, r"^[0-9a-f]{16}$")
+        self.assertEqual(process_id(folder), name)
+
+    def test_unusable(self):
+        """What cannot be used is told with its path."""
+        folder = self.mktemp()
+        os.makedirs(os.path.join(folder, "process"))
+        self.assertIn(f"cannot use {folder}/process", str(self.assertRaises(StoreError, process_id, folder)))
