@@ -9,7 +9,10 @@ Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause"
 
 @attrs.frozen
 class Alert:
-    """`at` in epoch seconds; `text` one line for people; `webhook` where it is also to be posted."""
+    """`at` in epoch seconds; `text` one line for people; `webhook` where it is also to be posted.
+
+    `once`: where several processes may find the same, one of them tells it, and nobody again for so many seconds.
+    """
 
     at: float
     kind: Kind
@@ -17,3 +20,4 @@ class Alert:
     agent: str | None = None
     policy: str | None = None
     webhook: str | None = None
+    once: float | None = None

@@ -11,7 +11,7 @@ and never frees a probe's place. Times are seconds of a monotonic clock; the con
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, Self
 
 import attrs
@@ -20,6 +20,9 @@ from agentgateway.config.schema import CircuitBreaker
 
 State = Literal["closed", "open", "half_open"]
 Event = Literal["trip", "cool", "fail", "mend", "reset"]
+
+CircuitEvent = Literal["failed", "open", "closed"]
+"""What others have to know of a circuit: one error more, or the state it has come to."""
 
 TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     ("closed", "trip"): "open",
@@ -60,6 +63,8 @@ class Breaker:
     _probes: int = 0
     """In flight, of this generation."""
     _successes: int = 0
+    tell: Callable[[CircuitEvent], None] | None = None
+    """Told what calls here, or an operator, brought about; not what `others_*` did."""
 
     @classmethod
     def closed(cls, config: CircuitBreaker) -> Self:
@@ -117,6 +122,25 @@ class Breaker:
     def reset(self) -> None:
         """Close the circuit and forget its errors: an operator says so."""
         self._happen("reset")
+        self._told("closed")
+
+    def others_failed(self, count: int, now: float) -> None:
+        """Calls of other processes failed: their errors count as well."""
+        for _ in range(min(count, self.config.error_threshold)):
+            if self.state(now) == "closed":
+                self._count_error(now)
+
+    def others_opened(self, retry_at: float, now: float) -> None:
+        """Another process found the circuit open, until `retry_at`."""
+        state = self.state(now)
+        if state != "open":
+            self._happen("trip" if state == "closed" else "fail")
+            self._retry_at = retry_at
+
+    def others_closed(self) -> None:
+        """Another process found that the provider works again."""
+        if self._state != "closed":
+            self._happen("reset")
 
     def reconfigure(self, config: CircuitBreaker) -> None:
         """Go by other numbers from now on; the state and the errors counted so far stay."""
@@ -126,6 +150,10 @@ class Breaker:
             self._mend_if_proven()
 
     def _failed(self, now: float) -> None:
+        self._told("failed")
+        self._count_error(now)
+
+    def _count_error(self, now: float) -> None:
         self._errors.append(now)
         if self.errors(now) >= self.config.error_threshold:
             self._open("trip", now)
@@ -133,10 +161,16 @@ class Breaker:
     def _mend_if_proven(self) -> None:
         if self._successes >= self.config.half_open_requests:
             self._happen("mend")
+            self._told("closed")
 
     def _open(self, event: Event, now: float) -> None:
         self._happen(event)
         self._retry_at = now + self.config.reset_timeout / 1000
+        self._told("open")
+
+    def _told(self, event: CircuitEvent) -> None:
+        if self.tell is not None:
+            self.tell(event)
 
     def _happen(self, event: Event) -> None:
         after = TRANSITIONS.get((self._state, event))

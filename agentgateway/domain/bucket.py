@@ -56,6 +56,10 @@ class TokenBucket:
         missing = (n if n < count else count) * self._token - self._level
         return -(-missing // count) / _NS if missing > 0 else 0.0
 
+    def borrow(self, now: float, n: int = 1) -> bool:
+        """Whether to ask others for tokens rather than wait: never, it has all there are."""
+        return False
+
     def take(self, now: float, n: int = 1) -> bool:
         """Take `n`; False, and nothing taken, where `wait` is not 0. Taking more than the burst leaves a debt."""
         if self.wait(now, n) > 0:

@@ -76,7 +76,7 @@ class Facts:
     @property
     def total_cost(self) -> float:
         """Dollars ever."""
-        return self._agent.account.life.cost / NANO
+        return self._agent.account.total.cost / NANO
 
     @property
     def cost_per_minute(self) -> float:
@@ -96,12 +96,12 @@ class Facts:
     @property
     def call_count(self) -> int:
         """Answered calls ever."""
-        return self._agent.account.life.calls
+        return self._agent.account.total.calls
 
     @property
     def error_count(self) -> int:
         """Errors ever."""
-        return self._agent.account.life.errors
+        return self._agent.account.total.errors
 
     @property
     def tokens_this_hour(self) -> int:
@@ -111,9 +111,9 @@ class Facts:
     @property
     def input_tokens(self) -> int:
         """Input tokens ever."""
-        return self._agent.account.life.input_tokens
+        return self._agent.account.total.input_tokens
 
     @property
     def output_tokens(self) -> int:
         """Output tokens ever."""
-        return self._agent.account.life.output_tokens
+        return self._agent.account.total.output_tokens

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import attrs
 
@@ -9,12 +10,14 @@ from agentgateway.config.schema import Agent, Budget, Config, Rate
 from agentgateway.domain.account import Account
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.breaker import Breaker
-from agentgateway.domain.bucket import TokenBucket
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.lent import Bucket, LentBucket, Make, Places, own_bucket
+from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
-from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict
+from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict, cooldown
+from agentgateway.domain.share import Share
 from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing
 
 AGENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -22,6 +25,8 @@ ANONYMOUS = "anonymous"
 """The id of callers that give none, where the template `*` serves them."""
 MAX_UNNAMED = 10_000
 """Agents made from the template `*`: what strangers can make us remember."""
+TOLD_ONCE = 60.0
+"""Seconds within which processes of one fleet come to see the same."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -31,10 +36,14 @@ class AgentState:
     config: Agent
     account: Account
     rules: AgentRules
-    bucket: TokenBucket | None = None
+    link: Link | None = None
+    """To the fleet that this process is a part of; None: it is all there is."""
+    bucket: Bucket | None = None
     """Of `rate_limit`."""
-    tokens: TokenBucket | None = None
+    tokens: Bucket | None = None
     """Of `token_limit`."""
+    places: Places | None = None
+    """Of `max_concurrency`, where it holds for several processes."""
     breakers: dict[str, Breaker] = attrs.Factory(dict)
     """By provider."""
     broken: set[str] = attrs.Factory(set)
@@ -61,6 +70,8 @@ class AgentState:
         breaker = self.breakers.get(provider)
         if breaker is None:
             breaker = self.breakers[provider] = Breaker.closed(self.config.circuit_breaker)
+            if self.link is not None:
+                breaker.tell = partial(self.link.circuit, self.id, provider)
         return breaker
 
     def judge(self, now: Moment) -> Verdict:
@@ -70,9 +81,11 @@ class AgentState:
     def configure(self, config: Agent, rules: Rules, now: Moment) -> None:
         """Take over a (new) configuration; what was taken, spent and counted stays."""
         self.config = config
-        self.rules = rules.bind(config.id, config.tags, self.rules)
-        self.bucket = _bucket(self.bucket, config.rate_limit, now)
-        self.tokens = _bucket(self.tokens, config.token_limit, now)
+        make = own_bucket if self.link is None else _lent(config.id, self.link)
+        self.rules = rules.bind(config.id, config.tags, self.rules, make)
+        self.bucket = _bucket(self.bucket, make, "rate_limit", config.rate_limit, now)
+        self.tokens = _bucket(self.tokens, make, "token_limit", config.token_limit, now)
+        self.places = Places.of(self.places, config.id, config.max_concurrency, self.link)
         for breaker in self.breakers.values():
             breaker.reconfigure(config.circuit_breaker)
         self.account.set_caps(self.budget)
@@ -85,12 +98,17 @@ class AgentState:
         return attrs.evolve(self.config.budget, **attrs.asdict(self.caps))
 
 
-def _bucket(bucket: TokenBucket | None, rate: Rate | None, now: Moment) -> TokenBucket | None:
+def _lent(agent: str, link: Link) -> Make:
+    """Makes an agent's parts of the fleet's rates."""
+    return lambda name, rate, now: LentBucket(agent, name, rate, link)
+
+
+def _bucket(bucket: Bucket | None, make: Make, name: str, rate: Rate | None, now: Moment) -> Bucket | None:
     """The bucket of a (new) rate, as full as it was."""
     if rate is None:
         return None
     if bucket is None:
-        return TokenBucket.full(rate, now.monotonic)
+        return make(name, rate, now.monotonic)
     if bucket.rate != rate:
         bucket.reconfigure(rate, now.monotonic)
     return bucket
@@ -99,7 +117,8 @@ def _bucket(bucket: TokenBucket | None, rate: Rate | None, now: Moment) -> Token
 class Fleet:
     """All agents: the configured ones, and those that the template `*` has made on the way.
 
-    `tell` hears of each change of a standing, `alert` of what an operator should know.
+    `tell` hears of each change of a standing, `alert` of what an operator should know. `link`: to the fleet whose agents
+    these are, where several processes serve it.
     """
 
     def __init__(
@@ -109,12 +128,14 @@ class Fleet:
         now: Moment,
         tell: Callable[[Standing], None] = lambda _: None,
         alert: Callable[[Alert], None] = lambda _: None,
+        link: Link | None = None,
     ) -> None:
         self.ledger = ledger
         self.by_key: dict[bytes, AgentState] = {}
         self._agents: dict[str, AgentState] = {}
         self._tell = tell
         self.alert = alert
+        self._link = link
         self._unnamed = 0
         self._template: Agent | None = None
         self._rules = Rules(())
@@ -141,7 +162,9 @@ class Fleet:
 
     def _new(self, config: Agent, now: Moment) -> AgentState:
         account = self.ledger.account(config.id, config.budget)
-        state = AgentState(config, account, AgentRules(()))
+        if self._link is not None and account.share is None:
+            account.share = Share(account, self._link)
+        state = AgentState(config, account, AgentRules(()), self._link)
         state.configure(config, self._rules, now)
         return state
 
@@ -177,13 +200,34 @@ class Fleet:
 
     # what changes a standing
 
+    def _told(self, agent: AgentState) -> None:
+        self._tell(agent.standing)
+        if self._link is not None:
+            self._link.stand(agent.standing)
+
+    def adopt(self, standing: Standing, now: Moment) -> None:
+        """Another process says how an agent stands. What a budget pauses, each process finds out by itself."""
+        agent = self.find(standing.agent, now)
+        if agent is None or standing == agent.standing:
+            return
+        before, pause = agent.pause, standing.pause
+        if pause is None and before is not None and before.by == "policy":
+            agent.rules.overrule(Facts(agent, now.wall))
+        agent.pause = before if pause is None and before is not None and before.by == "budget" else pause
+        agent.caps = standing.caps
+        agent.account.set_caps(agent.budget)
+        self._tell(agent.standing)
+        self.watch_budget(agent, now)
+        agent.account.stop_streams(now.wall)
+
     def pause(self, agent: AgentState, by: PausedBy, reason: str, now: Moment, until: float | None = None) -> None:
         """Refuse this agent's calls from now on; those in flight finish. An operator's pause outranks the others."""
         if agent.pause is not None and agent.pause.by == "operator" and by != "operator":
             return
         agent.pause = Pause(by, reason, now.wall, until)
-        self._tell(agent.standing)
-        self.alert(Alert(now.wall, "pause", f"{agent.id} is paused: {reason}", agent.id))
+        self._told(agent)
+        once = None if by == "operator" else TOLD_ONCE
+        self.alert(Alert(now.wall, "pause", f"{agent.id} is paused: {reason}", agent.id, once=once))
 
     def resume(self, agent: AgentState, why: str, now: Moment) -> None:
         """Let this agent call again."""
@@ -191,15 +235,16 @@ class Fleet:
             return
         if agent.pause.by == "policy":
             agent.rules.overrule(Facts(agent, now.wall))
+        once = TOLD_ONCE if agent.pause.by == "budget" else None
         agent.pause = None
-        self._tell(agent.standing)
-        self.alert(Alert(now.wall, "resume", f"{agent.id} is resumed: {why}", agent.id))
+        self._told(agent)
+        self.alert(Alert(now.wall, "resume", f"{agent.id} is resumed: {why}", agent.id, once=once))
 
     def set_caps(self, agent: AgentState, caps: Caps, now: Moment) -> None:
         """Caps of an operator, in effect at once, for calls in flight too; a raised cap lifts a budget's pause."""
         agent.caps = caps
         agent.account.set_caps(agent.budget)
-        self._tell(agent.standing)
+        self._told(agent)
         self.watch_budget(agent, now)
         agent.account.stop_streams(now.wall)
 
@@ -231,10 +276,22 @@ class Fleet:
             state = breaker.state(now.monotonic)
             if state == "open" and provider not in agent.broken:
                 agent.broken.add(provider)
-                self.alert(Alert(now.wall, "breaker", f"{agent.id}: provider {provider!r} keeps failing", agent.id))
+                self.alert(
+                    Alert(
+                        now.wall,
+                        "breaker",
+                        f"{agent.id}: provider {provider!r} keeps failing",
+                        agent.id,
+                        once=TOLD_ONCE,
+                    )
+                )
             elif state == "closed" and provider in agent.broken:
                 agent.broken.discard(provider)
-                self.alert(Alert(now.wall, "breaker", f"{agent.id}: provider {provider!r} works again", agent.id))
+                self.alert(
+                    Alert(
+                        now.wall, "breaker", f"{agent.id}: provider {provider!r} works again", agent.id, once=TOLD_ONCE
+                    )
+                )
 
     def apply(self, agent: AgentState, verdict: Verdict, now: Moment) -> None:
         """Do what policies decided, but for what concerns a single call."""
@@ -244,7 +301,8 @@ class Fleet:
         for policy in verdict.alerts:
             webhook = policy.params.get("webhook")
             text = f"policy {policy.name!r} holds for {agent.id}: {policy.condition}"
-            self.alert(Alert(now.wall, "policy", text, agent.id, policy.name, str(webhook) if webhook else None))
+            hook, once = str(webhook) if webhook else None, cooldown(policy)
+            self.alert(Alert(now.wall, "policy", text, agent.id, policy.name, hook, once))
 
 
 def budget_reason(name: str, limit: int) -> str:

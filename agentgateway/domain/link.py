@@ -10,7 +10,9 @@ from typing import Final, Literal
 
 import attrs
 
+from agentgateway.domain.breaker import CircuitEvent
 from agentgateway.domain.lease import TTL
+from agentgateway.domain.standing import Standing
 
 MARGIN: Final = 0.5
 """Seconds before the others take a silent process for gone: from then on it goes by what is safe without them."""
@@ -25,6 +27,10 @@ class Link:
     on_outage: OnOutage | None = None
     wake: Callable[[], None] = lambda: None
     """Told that something is urgent."""
+    stand: Callable[[Standing], None] = lambda standing: None
+    """Told how an agent stands from now on, for all processes."""
+    circuit: Callable[[str, str, CircuitEvent], None] = lambda agent, provider, event: None
+    """Told what happened to an agent's circuit towards a provider."""
     up: bool = True
     """Whether the latest question was answered; before the first one calls wait for it."""
     grace: bool = False

@@ -5,14 +5,14 @@ These keep what a policy needs to remember about that agent: the slower bucket o
 and which `pause` an operator has overruled.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Self, cast
 
 import attrs
 
 from agentgateway.config.schema import Policy, PolicyAction, Rate
-from agentgateway.domain.bucket import TokenBucket
 from agentgateway.domain.expression import Condition, compile_condition
+from agentgateway.domain.lent import Bucket, Make, own_bucket
 
 DEFAULT_COOLDOWN: Final = 300.0
 """Seconds between two alerts of one policy about one agent."""
@@ -23,7 +23,7 @@ class Throttle:
     """A policy that slows an agent down now, and the bucket a call must also take from."""
 
     policy: Policy
-    bucket: TokenBucket
+    bucket: Bucket
 
 
 @attrs.frozen
@@ -45,7 +45,8 @@ class Rule:
 
     policy: Policy
     condition: Condition
-    bucket: TokenBucket | None = None
+    make: Make = own_bucket
+    bucket: Bucket | None = None
     """Of `throttle`, once its condition has held."""
     quiet_until: float | None = None
     """Of `alert`: no further one before."""
@@ -68,15 +69,20 @@ def deny(verdict: Verdict, rule: Rule, now: float) -> Verdict:
 def throttle(verdict: Verdict, rule: Rule, now: float) -> Verdict:
     """Add a slower bucket of `params.rate`; it is full when the condition holds for the first time, and then kept."""
     if rule.bucket is None:
-        rule.bucket = TokenBucket.full(cast(Rate, rule.policy.params["rate"]), now)
+        rule.bucket = rule.make(f"policy {rule.policy.name}", cast(Rate, rule.policy.params["rate"]), now)
     return attrs.evolve(verdict, throttles=(*verdict.throttles, Throttle(rule.policy, rule.bucket)))
+
+
+def cooldown(policy: Policy) -> float:
+    """Seconds between two alerts of a policy about one agent."""
+    return cast(float, policy.params.get("cooldown", DEFAULT_COOLDOWN))
 
 
 def alert(verdict: Verdict, rule: Rule, now: float) -> Verdict:
     """Speak up, but not again within `params.cooldown` seconds."""
     if rule.quiet_until is not None and now < rule.quiet_until:
         return verdict
-    rule.quiet_until = now + cast(float, rule.policy.params.get("cooldown", DEFAULT_COOLDOWN))
+    rule.quiet_until = now + cooldown(rule.policy)
     return attrs.evolve(verdict, alerts=(*verdict.alerts, rule.policy))
 
 
@@ -105,6 +111,10 @@ class AgentRules:
                 rule.overruled = False
         return verdict
 
+    def buckets(self) -> Iterator[Bucket]:
+        """The slower rates in force."""
+        return (rule.bucket for rule in self.rules if rule.bucket is not None)
+
     def overrule(self, facts: object) -> None:
         """An operator resumes the agent: pauses whose condition holds just now wait until it has ceased once."""
         for rule in self.rules:
@@ -122,12 +132,14 @@ class Rules:
         """Compile `policies`. Raises ExpressionError where a condition is not in the language."""
         return cls(tuple((policy, compile_condition(policy.condition)) for policy in policies))
 
-    def bind(self, agent: str, tags: Iterable[str], before: AgentRules | None = None) -> AgentRules:
+    def bind(
+        self, agent: str, tags: Iterable[str], before: AgentRules | None = None, make: Make = own_bucket
+    ) -> AgentRules:
         """The rules for one agent, by id and tags. A policy that was there `before`, unchanged, keeps its memory."""
         names = {agent, *tags}
         kept = {rule.policy.name: rule for rule in before.rules} if before else {}
         applying = (entry for entry in self.policies if not entry[0].agents or names.intersection(entry[0].agents))
-        return AgentRules(tuple(_carried(Rule(policy, condition), kept) for policy, condition in applying))
+        return AgentRules(tuple(_carried(Rule(policy, condition, make), kept) for policy, condition in applying))
 
 
 def _carried(rule: Rule, kept: Mapping[str, Rule]) -> Rule:

@@ -25,7 +25,7 @@ def agent_view(agent: AgentState, now: Moment) -> dict[str, Any]:
 def agent_view_of(agent: AgentState, now: Moment, caps: tuple[Cap, ...]) -> dict[str, Any]:
     """The same, for who has looked at the account's caps already."""
     facts, account = Facts(agent, now.wall), agent.account
-    hour, life = account.hour(now.wall), account.life
+    hour, life = account.hour(now.wall), account.total
     return {
         "id": facts.id,
         "status": facts.status,

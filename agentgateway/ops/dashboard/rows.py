@@ -128,7 +128,7 @@ class Rows:
 def _mark(agent: AgentState, states: Any) -> tuple[Any, ...]:
     """Differs after whatever happens to the agent."""
     account = agent.account
-    life = account.life
+    life = account.total
     return (
         *(life.calls, life.cost, account.reserved, agent.in_flight, agent.last_call, states),
         *(agent.pause, account.budget, agent.config),
