@@ -29,11 +29,11 @@ def command(path: str) -> None:
     config = load(path, os.environ)  # mistakes are told before anything of Twisted is loaded
     from twisted.internet import reactor
 
-    from agentgateway.service import GatewayService
+    from agentgateway.tap import service_of
     from agentgateway.wiring import prepare
 
     prepare(reactor)
-    run(GatewayService(config, reactor), reactor, welcome(config))
+    run(service_of(config, reactor), reactor, welcome(config))
 
 
 def run(service: Any, reactor: Any, words: str) -> None:

@@ -143,6 +143,12 @@ class Dashboard:
     port: int = 4040
     host: str = "0.0.0.0"
 
+    @property
+    def endpoint(self) -> str:
+        """That as a Twisted endpoint string."""
+        host = self.host.replace("\\", "\\\\").replace(":", "\\:")
+        return f"tcp{'6' * (':' in self.host)}:{self.port}:interface={host}"
+
 
 @attrs.frozen
 class Audit:

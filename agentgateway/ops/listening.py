@@ -4,6 +4,7 @@ Twisted closes a port a turn after it has been told to, and the kernel resets wh
 here takes those in first.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from OpenSSL.crypto import Error as PEMError
@@ -14,6 +15,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from agentgateway.errors import GatewayError
+from agentgateway.ops.handed import Handed
 from agentgateway.wire.endpoints import with_backlog
 
 
@@ -27,6 +29,7 @@ class Listening(Service):
     def __init__(self, endpoint: IStreamServerEndpoint, factory: Any, reactor: Any) -> None:
         self._endpoint, self._factory, self._reactor = endpoint, factory, reactor
         self._port: Any = None
+        self._holds = False
 
     def privilegedStartService(self) -> None:
         """Listen."""
@@ -36,6 +39,17 @@ class Listening(Service):
             if hasattr(found[0], "raiseException"):
                 found[0].raiseException()
             self._port = found[0]
+
+    @property
+    def descriptor(self) -> int:
+        """Of the socket, while it listens."""
+        return int(self._port.fileno())
+
+    def hold(self) -> None:
+        """Listen, but let nobody in: that is for others, who have copies of the socket."""
+        self.privilegedStartService()
+        self._port.stopReading()
+        self._holds = True
 
     def startService(self) -> None:
         """Listen, unless that has been done."""
@@ -48,7 +62,8 @@ class Listening(Service):
         port, self._port = self._port, None
         if port is None:
             return succeed(None)
-        self._reactor.callLater(0, self._let_in, port)  # runs right before the port closes
+        if not self._holds:
+            self._reactor.callLater(0, self._let_in, port)  # runs right before the port closes
         return maybeDeferred(port.stopListening)
 
     def _let_in(self, port: Any) -> None:
@@ -62,9 +77,14 @@ class Listening(Service):
             return
 
 
-def listening(endpoint: str, factory: Any, reactor: Any) -> Listening:
-    """A service that listens for `factory` once it is started. Raises ListenError."""
+def listening(endpoint: str, factory: Any, reactor: Any, handed: Mapping[str, int] = {}) -> Listening:
+    """A service that listens for `factory` once it is started. Raises ListenError.
+
+    `handed` are the endpoints that another process has opened, with their descriptors.
+    """
     try:
+        if endpoint in handed:
+            return Listening(Handed(endpoint, handed[endpoint], reactor), factory, reactor)
         return Listening(serverFromString(reactor, with_backlog(endpoint)), factory, reactor)
     except LookupError:
         raise ListenError(

@@ -1,11 +1,10 @@
 """The dashboard as a service: listens, and makes a pass over the fleet each second and whenever somebody has come."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from autobahn.twisted.resource import WebSocketResource
 from twisted.application.service import MultiService
-from twisted.application.strports import service as listen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Cooperator, SchedulerStopped
 from twisted.logger import Logger
@@ -22,6 +21,7 @@ from agentgateway.ops.dashboard.resources import Gate, Pages, tree
 from agentgateway.ops.dashboard.shared import Shared
 from agentgateway.ops.dashboard.site import ShortSite, assets
 from agentgateway.ops.dashboard.viewer import ViewerFactory
+from agentgateway.ops.listening import listening
 from agentgateway.ops.timers import timer
 
 EVERY: Final = 1.0
@@ -31,7 +31,8 @@ EVERY: Final = 1.0
 class DashboardService(MultiService):
     """`site` is a Twisted factory that could listen anywhere; `feed` is what viewers are told.
 
-    `note` writes an audit record down; `keep` stores rows of the charts, of which `kept` are there from before.
+    `note` writes an audit record down; `keep` stores rows of the charts, of which `kept` are there from before. `handed`
+    are sockets that are open already.
     """
 
     _log = Logger()
@@ -45,6 +46,7 @@ class DashboardService(MultiService):
         note: Callable[[AuditRecord], None],
         keep: Callable[[Sequence[Point]], None],
         kept: Iterable[Point] = (),
+        handed: Mapping[str, int] = {},
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._keep = keep
@@ -60,7 +62,7 @@ class DashboardService(MultiService):
         pages = Pages(live, self.history, access, Actions(live, note))
         root = tree(pages, Gate(access, WebSocketResource(self._viewers)), assets())
         self.site = ShortSite(root, reactor.seconds, reactor=reactor)
-        listen(_endpoint(dashboard), self.site, reactor=reactor).setServiceParent(self)
+        listening(dashboard.endpoint, self.site, reactor, handed).setServiceParent(self)  # type: ignore[no-untyped-call]
         for work in (self.pass_over, self.site.sweep):
             timer(reactor, EVERY, work).setServiceParent(self)
 
@@ -92,8 +94,3 @@ class DashboardService(MultiService):
         self._keep(list(self.history.end()))
         stopped: Deferred[None] = super().stopService()  # type: ignore[no-untyped-call]
         return stopped
-
-
-def _endpoint(dashboard: Dashboard) -> str:
-    host = dashboard.host.replace("\\", "\\\\").replace(":", "\\:")
-    return f"tcp{'6' * (':' in dashboard.host)}:{dashboard.port}:interface={host}"

@@ -4,7 +4,6 @@ import json
 
 from agentgateway.config.schema import Dashboard
 from agentgateway.domain.history import ALL
-from agentgateway.ops.dashboard.service import _endpoint
 from tests.harness import until
 from tests.ops.dashboard.served import TEXT, Served
 
@@ -44,5 +43,5 @@ class EndpointTests(Served):
 
     async def test_endpoint(self) -> None:
         """IPv4, IPv6 and names."""
-        self.assertEqual(_endpoint(Dashboard(4040, "0.0.0.0")), "tcp:4040:interface=0.0.0.0")
-        self.assertEqual(_endpoint(Dashboard(4040, "::1")), "tcp6:4040:interface=\\:\\:1")
+        self.assertEqual(Dashboard(4040, "0.0.0.0").endpoint, "tcp:4040:interface=0.0.0.0")
+        self.assertEqual(Dashboard(4040, "::1").endpoint, "tcp6:4040:interface=\\:\\:1")

@@ -1,0 +1,1 @@
+"""Several processes that serve calls together: a parent that holds the sockets, and its workers."""
