@@ -8,7 +8,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from agentgateway.wire.errors import BodyTooLarge, NoRoom, WireError
-from agentgateway.wire.room import ROOM, Kept, Room
+from agentgateway.wire.room import Kept, Room
 
 BUFFERED = 65_536
 """How much of a body is taken in before anybody has asked for it."""
@@ -25,6 +25,7 @@ class IncomingBody:
         "_consumer",
         "_data",
         "_failure",
+        "_forfeited",
         "_invite",
         "_limit",
         "_room",
@@ -46,6 +47,8 @@ class IncomingBody:
         self._waiting: Deferred[None] | None = None
         self._consumer: IConsumer | None = None
         self._failure: WireError | None = None
+        self._forfeited = 0.0
+        """Seconds it gained by being fast, beyond what may be saved up."""
 
     # what the channel tells
 
@@ -63,8 +66,8 @@ class IncomingBody:
         else:
             if isinstance(self._data, bytes):  # not a list: a million chunks of one byte would take 60 MB
                 self._data = Kept(self._data, self._room)
-            used = self._data.add(data)
-            if used > ROOM and used > 2 * self._limit and self.received > BUFFERED:
+            self._data.add(data)
+            if self.received > BUFFERED and self._room.full(self.received, self._limit):
                 self.fail(NoRoom("the gateway holds as much of its callers' requests as it can: try again shortly"))
         if self.received > BUFFERED and self._waiting is None and self.unfinished:
             self._throttle(True)
@@ -99,8 +102,16 @@ class IncomingBody:
         self.feed(b"")
 
     def overdue(self, elapsed: float, allowed: Callable[[int], float]) -> bool:
-        """Whether it is too slow, `elapsed` seconds after it could begin; `allowed(bytes received)` is in seconds."""
-        return self.unfinished and self._invite is None and elapsed > allowed(self.received)
+        """Whether it is too slow, `elapsed` seconds after it could begin; `allowed(bytes received)` is in seconds.
+
+        To be asked every second or so: who was fast may be slow for `allowed(0)` at most, not for as long as it gained,
+        or thirty megabytes sent at once could be left lying in memory for hours.
+        """
+        if not self.unfinished or self._invite is not None:
+            return False
+        left = allowed(self.received) - self._forfeited - elapsed
+        self._forfeited += max(0.0, left - allowed(0))
+        return left < 0
 
     # what the resource asks
 

@@ -1,7 +1,15 @@
-"""How much memory all request bodies on their way in may take together: one limit each is none for a thousand callers."""
+"""How much memory all request bodies on their way in may take together: one limit each is none for a thousand callers.
 
-ROOM = 268_435_456
+A large body may be whatever it says it is until all of it is here. So large ones may have half of the room, and each of
+them gives way as soon as they have more: what is left is for the small ones, which nearly all requests are.
+"""
+
+from typing import Final
+
+ROOM: Final = 268_435_456
 """Bytes that all bodies on their way in may take at once; where one alone may have more than half of it, twice that."""
+SMALL: Final = 4_194_304
+"""Bytes up to which a body is a small one."""
 
 
 class Room:
@@ -11,6 +19,11 @@ class Room:
 
     def __init__(self) -> None:
         self.used = 0
+
+    def full(self, received: int, limit: int) -> bool:
+        """Whether there is no room for more of a body of which `received` bytes are here; it may have `limit` at most."""
+        room = max(ROOM, 2 * limit)
+        return (self.used if received <= SMALL else 2 * self.used) > room
 
 
 class Kept(bytearray):
@@ -23,12 +36,11 @@ class Kept(bytearray):
         self._room = room
         self._size = 0
 
-    def add(self, data: bytes) -> int:
-        """Keep more; gives what the room holds with it."""
+    def add(self, data: bytes) -> None:
+        """Keep more."""
         self += data
         self._size += len(data)
         self._room.used += len(data)
-        return self._room.used
 
     def __del__(self) -> None:
         self._room.used -= self._size

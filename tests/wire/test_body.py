@@ -127,6 +127,23 @@ class IncomingBodyTests(SynchronousTestCase):
         self.assertTrue(body.overdue(2, lambda _: 1))
         self.assertFalse(body.overdue(0.5, lambda _: 1))
 
+    def test_no_saving_up(self) -> None:
+        """A body that came fast at first is as overdue as any other when nothing has come for the time of grace."""
+        body = IncomingBody(100_000, lambda paused: None)
+
+        def allowed(received: int) -> float:
+            return 30 + received / 100
+
+        wanted = body.arrived()
+        body.feed(b"x" * 50_000)
+        self.assertFalse(body.overdue(1, allowed))
+        self.assertFalse(body.overdue(30, allowed))
+        self.assertTrue(body.overdue(32, allowed))
+        body.feed(b"x" * 1_000)
+        self.assertFalse(body.overdue(40, allowed))
+        self.assertNoResult(wanted)
+        body.end()
+
 
 class OutgoingBodyTests(SynchronousTestCase):
     """Bodies for an agent."""

@@ -12,7 +12,7 @@ class RoomTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A small room."""
         self.room = room.Room()
-        self.patch(body, "ROOM", 200_000)
+        self.patch(room, "ROOM", 200_000)
 
     def large(self) -> body.IncomingBody:
         """A body of which 100,000 bytes have come and are wanted."""
@@ -37,6 +37,20 @@ class RoomTests(SynchronousTestCase):
         first.take()
         self.large()
         self.assertNoResult(self.wanted)
+
+    def test_large_give_way(self) -> None:
+        """Large bodies have half of the room; the one that takes more fails, and small ones have the rest."""
+        self.patch(room, "SMALL", 70_000)
+        first = self.large()
+        second = body.IncomingBody(100_000, lambda paused: None, self.room)
+        wanted = second.arrived()
+        second.feed(b"x" * 10_000)
+        second.feed(b"x" * 20_000)
+        second.feed(b"x" * 40_000)
+        self.assertNoResult(wanted)
+        second.feed(b"x")
+        self.failureResultOf(wanted, NoRoom)
+        self.assertTrue(first.unfinished)
 
     def test_given_back(self) -> None:
         """Taken, failed or abandoned: the room is free again."""
