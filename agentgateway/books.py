@@ -12,6 +12,7 @@ from agentgateway.domain.standing import Standing
 from agentgateway.interfaces import Change, Recovered, Snapshot
 from agentgateway.stores.audit import AuditLog
 from agentgateway.stores.make import make_store
+from agentgateway.wire.outbox import Outbox
 
 Alerting = Callable[[str], None]
 
@@ -19,13 +20,21 @@ Alerting = Callable[[str], None]
 class Books:
     """Keeps what calls cost and how they went; `listeners` are told each audit record."""
 
-    def __init__(self, config: Config, ledger: Ledger, reactor: Any, log: Alerting, store: Alerting) -> None:
-        """`log` and `store` are told what goes wrong with either. Raises AuditLogError and StoreError."""
+    def __init__(
+        self, config: Config, ledger: Ledger, reactor: Any, log: Alerting, store: Alerting, outbox: Outbox
+    ) -> None:
+        """`log` and `store` are told what goes wrong with either. Raises AuditLogError and StoreError.
+
+        What is written down in a turn of the reactor goes to the kernel in one write, before anything leaves by `outbox`.
+        """
         self._ledger = ledger
         self._changes: list[Change] = []
         self._opened = False
         self.log = AuditLog(config.audit.log_file, config.audit.max_entries, log)
         self.store = make_store(config.store, config.gateway.state_dir, reactor, store, config.durability)
+        outbox.before = self.flush
+        self.commit = self.flush if config.durability == "power" else outbox.ask
+        """What has changed is with the kernel before anything else leaves the process; with `power`, on return."""
         self.listeners: list[Callable[[AuditRecord], object]] = []
 
     def open(self, fleet: Fleet, now: Moment) -> Recovered:
@@ -42,18 +51,19 @@ class Books:
         return recovered
 
     def append(self, record: AuditRecord) -> None:
-        """An audit record: into the log, which has it on return, and into the store's index.
-
-        The journal hears of its call's money after the log has the record: the start after a kill in between goes by it.
-        """
+        """An audit record: into the log, and into the store's index."""
         self.log.append(record)
-        self.flush()
+        self.commit()
         self.store.audit(record)
         for listener in self.listeners:
             listener(record)
 
     def flush(self) -> None:
-        """Hand the changes of one event to the kernel, in one write."""
+        """Hand what has changed to the kernel, in one write to the log and one to the journal.
+
+        The journal hears of a call's money after the log has its record: the start after a kill in between goes by it.
+        """
+        self.log.flush()
         if self._changes:
             self.store.append(*self._changes)
             self._changes.clear()

@@ -45,6 +45,7 @@ from agentgateway.web.management.problems import Problem
 from agentgateway.web.management.resource import management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
+from agentgateway.wire.outbox import Outbox
 from agentgateway.wire.server import Server
 from agentgateway.wiring import maker, server_limits
 from agentgateway.workers.place import Place
@@ -67,9 +68,10 @@ class GatewayService(MultiService):
         self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
         self.alerts = Alerts(self.webhooks.post)
         ledger = Ledger(Calendar.of(config.gateway.timezone))
-        self.books = Books(config, ledger, reactor, self._alerting("audit"), self._alerting("store"))
+        outbox = Outbox(reactor)
+        self.books = Books(config, ledger, reactor, self._alerting("audit"), self._alerting("store"), outbox)
         fleet = Fleet(config, ledger, now, self.books.stand, self.alerts.add)
-        self.upstreams = Upstreams(maker(reactor))
+        self.upstreams = Upstreams(maker(reactor, outbox))
         self.live = self._build_live(config, fleet, now)
         self.books.listeners = self.live.listeners
         self.token = admin_token(config.gateway, self.alerts.add)
@@ -78,7 +80,7 @@ class GatewayService(MultiService):
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.lag = Lag(reactor.seconds, self.live, self._alerting("overload"))
         self.metrics = self._build_metrics()
-        self.server = Server(reactor, self._site(), server_limits(config.gateway))
+        self.server = Server(reactor, self._site(), server_limits(config.gateway), outbox)
         self.systemd = Notifier(os.environ) if place is None else place.notifier()
         self._opened = False
         self._ending: Deferred[None] | None = None
@@ -140,7 +142,7 @@ class GatewayService(MultiService):
     def _rules(self, config: Config, fleet: Fleet) -> tuple[Onion, Reckoner]:
         """What calls are governed by under `config`."""
         prices = PriceBook(config.prices, config.unpriced_models)
-        return order.build(config, fleet, prices, self.books, self.books.flush), Reckoner(prices, self.alerts.add)
+        return order.build(config, fleet, prices, self.books, self.books.commit), Reckoner(prices, self.alerts.add)
 
     def _build_live(self, config: Config, fleet: Fleet, now: Moment) -> Live:
         self.upstreams.configure(config.providers)

@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import epollreactor
+from twisted.python import log
+
 from agentgateway.config.schema import Gateway, Provider
 from agentgateway.wire.agent import Agent
 from agentgateway.wire.endpoints import make_endpoint
+from agentgateway.wire.outbox import Outbox
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits
@@ -19,21 +23,39 @@ def prepare(reactor: Any) -> None:
     Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; and its name lookups
     share ten threads, so that slow names delay everything else. Python's search for reference cycles looks at every
     object there is, a tenth of a second of it with all that is loaded: what is there when the service runs is left out
-    of it, and it comes less often.
+    of it, and it comes less often. Every event gets a log context of its own, which takes longer than some events do.
     """
     type(reactor).seconds = staticmethod(time.monotonic)
+    epollreactor.log = _Log  # type: ignore[assignment,attr-defined]
     reactor.installNameResolver(Resolver(reactor))
     gc.set_threshold(5_000, 3, 3)
     reactor.callWhenRunning(gc.freeze)
 
 
-def maker(reactor: Any) -> Callable[[Provider], Agent]:
+class _Log:
+    """What the reactor needs of `twisted.python.log`, without a context for messages that nobody writes."""
+
+    err = staticmethod(log.err)
+
+    @staticmethod
+    def callWithLogger(logger: Any, function: Callable[..., object], *args: Any) -> object:
+        """Call `function`; what it raises is logged."""
+        try:
+            return function(*args)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            log.err(system=logger.logPrefix())
+            return None
+
+
+def maker(reactor: Any, outbox: Outbox) -> Callable[[Provider], Agent]:
     """A maker of HTTP clients, one for each provider."""
 
     def make(provider: Provider) -> Agent:
         endpoint = make_endpoint(reactor, provider.connect_timeout, provider.ca_file)
         limits = ClientLimits(provider.connect_timeout, provider.response_timeout, provider.silence_timeout)
-        return Agent(reactor, endpoint, limits)
+        return Agent(reactor, endpoint, limits, outbox)
 
     return make
 

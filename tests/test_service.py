@@ -108,6 +108,7 @@ class ReloadTests(TestCase):
         """A good file is in force; the log's record says that a signal did it, and what changed."""
         running = await self.running("agents: {tester: {}}\nstore: 'memory:'")
         running.service._reload_on_signal()
+        running.service.books.flush()
         [record] = running.records
         self.assertEqual((record["method"], record["outcome"], record["agent"]), ("SIGHUP", "ok", None))
         self.assertTrue(record["reason"].startswith("signal: agents added tester; agents removed"), record["reason"])

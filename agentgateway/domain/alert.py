@@ -4,7 +4,9 @@ from typing import Literal
 
 import attrs
 
-Kind = Literal["budget", "policy", "breaker", "audit", "store", "price", "pause", "resume", "access", "reload", "overload"]
+Kind = Literal[
+    "budget", "policy", "breaker", "audit", "store", "price", "pause", "resume", "access", "reload", "overload"
+]
 
 
 @attrs.frozen

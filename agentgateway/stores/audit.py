@@ -1,4 +1,4 @@
-"""The audit log: JSON lines appended to a file with one `write` each, and the latest of them in memory."""
+"""The audit log: JSON lines appended to a file, and the latest of them in memory."""
 
 import os
 from collections import deque
@@ -15,6 +15,7 @@ from agentgateway.stores.health import Health
 
 LATEST: Final = 2**20
 """Bytes of a log that are read back at the start."""
+FULL: Final = "the disk is full"
 _decode = msgspec.json.Decoder(AuditRecord).decode
 
 
@@ -23,7 +24,7 @@ class AuditLogError(GatewayError):
 
 
 class AuditLog:
-    """Records are with the kernel when `append` returns, in order, whole lines only.
+    """Records are with the kernel when `flush` returns, in order, whole lines only.
 
     A write that fails (a full disk) loses that record from the file, not from memory: it is counted in `missed`, and told
     to `alert` once until writing works again. A line written in part is completed before anything else is written, and
@@ -37,21 +38,40 @@ class AuditLog:
         self._alert = alert
         self._health = Health(f"audit log {path}", alert)
         self._fd: int | None = None
+        self._lines: list[bytes] = []
+        """What `flush` will write."""
         self._owed = b""
         """What must come before the next record: the rest of one, or the end of a torn line."""
         if path is not None:
             self._fd, self._owed = _open(path)
 
     def append(self, record: AuditRecord) -> None:
-        """Write `record` to the file and to the tail."""
+        """Add `record` to the tail, and to the file at the next `flush`."""
         self.tail.append(record)
         if self._fd is not None:
-            self._write(self._fd, encode(record) + b"\n")
+            self._lines.append(encode(record) + b"\n")
+
+    def flush(self) -> None:
+        """Write what was appended."""
+        if not self._lines or self._fd is None:
+            return
+        lines, self._lines = self._lines, []
+        written = 0
+        if not (self._health.failing or self._owed):
+            with suppress(OSError):
+                written = os.write(self._fd, b"".join(lines))
+        while lines and written >= len(lines[0]):
+            written -= len(lines.pop(0))
+        if written:  # the disk is full
+            self._owed = lines.pop(0)[written:]
+            self._failed(FULL)
+        for line in lines:  # each has its own outcome
+            self._write(self._fd, line)
 
     def _write(self, fd: int, line: bytes) -> None:
         data = self._owed + line
         try:
-            written, why = os.write(fd, data), "the disk is full"
+            written, why = os.write(fd, data), FULL
         except OSError as error:
             written, why = 0, reason(error)
         if written == len(data):
@@ -63,6 +83,9 @@ class AuditLog:
             self.missed += 1
             data = self._owed
         self._owed = data[written:]
+        self._failed(why)
+
+    def _failed(self, why: str) -> None:
         self._health.failed(f"cannot write: {why}; records stay in memory only")
 
     def latest(self) -> dict[str, AuditRecord]:
@@ -81,6 +104,7 @@ class AuditLog:
         """Open the path anew, for log rotation; where that fails the old file stays in use, with an alert."""
         if self._path is None:
             return
+        self.flush()
         try:
             fd, owed = _open(self._path)
         except AuditLogError as error:
@@ -91,6 +115,7 @@ class AuditLog:
 
     def close(self) -> None:
         """Close the file; later records go to the tail alone."""
+        self.flush()
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -20,6 +20,7 @@ from agentgateway.wire.body import WholeBody
 from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import lowered, pairs_of, serialise
+from agentgateway.wire.outbox import DIRECT, Outbox
 from agentgateway.wire.pool import ClientLimits, Pool
 
 STALE_WITHIN = 3.0
@@ -32,10 +33,13 @@ MakeEndpoint = Callable[[URI], IStreamClientEndpoint]
 class Agent:
     """HTTP/1.1 client with a connection pool for each origin; `sweep` wants to be called once a second."""
 
-    def __init__(self, reactor: IReactorTime, make_endpoint: MakeEndpoint, limits: ClientLimits) -> None:
+    def __init__(
+        self, reactor: IReactorTime, make_endpoint: MakeEndpoint, limits: ClientLimits, outbox: Outbox = DIRECT
+    ) -> None:
         self._now = reactor.seconds
         self._make_endpoint = make_endpoint
         self._limits = limits
+        self._outbox = outbox
         self._pools: dict[bytes, Pool] = {}
 
     def request(
@@ -79,7 +83,7 @@ class Agent:
         if len(self._pools) >= MAX_ORIGINS:
             raise ValueError(f"more than {MAX_ORIGINS} origins")
         parsed = URI.fromBytes(origin)
-        pool = Pool(self._make_endpoint(parsed), parsed.scheme == b"https", self._limits, self._now)
+        pool = Pool(self._make_endpoint(parsed), parsed.scheme == b"https", self._limits, self._now, self._outbox)
         self._pools[origin] = pool
         return pool
 

@@ -51,7 +51,7 @@ class Channel(RequestReader):
     def connectionMade(self) -> None:
         """Ready for the first head, which must come within `header_timeout`."""
         tune(self.transport)
-        self.write = eager_writer(self.transport)
+        self.write = eager_writer(self.transport, self._server.outbox)
         self.deadline = self._server.now() + self._server.limits.header_timeout
         self._server.channels.add(self)
 
@@ -146,12 +146,14 @@ class Channel(RequestReader):
             return
         self._end_reading()
         self.deadline = self._server.now() + LINGER
+        self._server.outbox.flush()
         self.transport.loseWriteConnection()
 
     def break_off(self) -> None:
         """Close when what is written has gone out; a caller that does not take it is cut off after `idle_timeout`."""
         self._end_reading()
         self.deadline = self._server.now() + self._server.limits.idle_timeout
+        self._server.outbox.flush()
         self.transport.loseConnection()
 
     def _end_reading(self) -> None:

@@ -53,7 +53,7 @@ class Connection(ResponseReader):
     def connectionMade(self) -> None:
         """Ready for the first request."""
         tune(self.transport)
-        self.write = eager_writer(self.transport)
+        self.write = eager_writer(self.transport, self._pool.outbox)
 
     def handshakeCompleted(self) -> None:
         """TLS has verified the upstream."""

@@ -1,4 +1,4 @@
-"""Writing at once: a socket that has room gets the bytes now, not at the reactor's next writable event.
+"""Writing to the socket itself: one that has room gets the bytes, without waiting for the reactor's writable event.
 
 Twisted's `write` queues and asks to be told when the socket is writable: two `epoll_ctl` calls and a reactor turn for
 every write. When nothing is queued, `send` right away is about a third of the whole cost of a proxied call.
@@ -6,10 +6,13 @@ every write. When nothing is queued, `send` right away is about a third of the w
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import ITransport
+
+from agentgateway.wire.outbox import DIRECT, Outbox
 
 
 def tune(transport: Any) -> None:
@@ -21,8 +24,16 @@ def tune(transport: Any) -> None:
         pass
 
 
-def eager_writer(transport: ITransport) -> Callable[[bytes], None]:
-    """A `write` for `transport` that tries the socket first; plain `transport.write` where there is none (TLS)."""
+def eager_writer(transport: ITransport, outbox: Outbox = DIRECT) -> Callable[[bytes], None]:
+    """A `write` for `transport`, by way of `outbox`."""
+    send = _send(transport)
+    if outbox is DIRECT:
+        return send
+    return partial(outbox.put, send)
+
+
+def _send(transport: ITransport) -> Callable[[bytes], None]:
+    """Tries the socket first; plain `transport.write` where there is none (TLS)."""
     if not isinstance(transport, tcp.Connection):
         return transport.write
     queue: Callable[[bytes], None] = transport.write

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import ConnectFailed, ConnectTimeout
+from agentgateway.wire.outbox import DIRECT, Outbox
 
 
 @attrs.frozen
@@ -40,11 +41,17 @@ class Pool:
     """The connections to one origin."""
 
     def __init__(
-        self, endpoint: IStreamClientEndpoint, secure: bool, limits: ClientLimits, now: Callable[[], float]
+        self,
+        endpoint: IStreamClientEndpoint,
+        secure: bool,
+        limits: ClientLimits,
+        now: Callable[[], float],
+        outbox: Outbox = DIRECT,
     ) -> None:
         self._endpoint = endpoint
         self._secure = secure
         self.now = now
+        self.outbox = outbox
         self.limits = limits
         self._idle: deque[Connection] = deque()
         self.connections: set[Connection] = set()

@@ -11,6 +11,7 @@ from zope.interface import implementer
 from agentgateway.wire.channel import Channel
 from agentgateway.wire.errors import BadFraming
 from agentgateway.wire.headers import Field, serialise
+from agentgateway.wire.outbox import DIRECT, Outbox
 from agentgateway.wire.request import Request
 from agentgateway.wire.room import Room
 
@@ -61,8 +62,9 @@ class Server(ServerFactory):
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, site: Accept, limits: Limits) -> None:
+    def __init__(self, reactor: IReactorTime, site: Accept, limits: Limits, outbox: Outbox = DIRECT) -> None:
         self._site = site
+        self.outbox = outbox
         self.now = reactor.seconds
         self.accept = site.accept
         self.limits = limits

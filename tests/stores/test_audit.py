@@ -23,8 +23,18 @@ from tests.stores.doubles import record
 log = AuditLog(sys.argv[1], 1, print)
 for number in range(5):
     log.append(record(number))
+    log.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+class Log(AuditLog):
+    """One that is flushed after each record, as by calls that come one at a time."""
+
+    def append(self, record):
+        """Append and flush."""
+        super().append(record)
+        self.flush()
 
 
 class AuditLogTests(SynchronousTestCase):
@@ -37,7 +47,7 @@ class AuditLogTests(SynchronousTestCase):
 
     def log(self, path="", max_entries=10):
         """A log on it."""
-        log = AuditLog(path or self.path, max_entries, self.alerts.append)
+        log = Log(path or self.path, max_entries, self.alerts.append)
         self.addCleanup(log.close)
         return log
 
@@ -53,7 +63,7 @@ class AuditLogTests(SynchronousTestCase):
         return [json.loads(line)["id"] for line in lines]
 
     def test_append(self):
-        """Each record is a line, there when `append` returns, after what was there; nobody else can read it."""
+        """Each record is a line, there when `flush` returns, after what was there; nobody else can read it."""
         for number in range(3):
             log = self.log()
             log.append(record(number))
@@ -131,6 +141,32 @@ class AuditLogTests(SynchronousTestCase):
         log.append(record(3))
         self.assertEqual((self.ids(), log.missed, len(self.alerts)), (["r3"], 2, 2))
         self.assertIn("File too large", self.alerts[0])
+
+    def test_batch(self):
+        """What a turn of the reactor brings is one write, and nothing is written before it is flushed."""
+        log = AuditLog(self.path, 10, self.alerts.append)
+        for number in range(3):
+            log.append(record(number))
+        self.assertEqual((self.ids(), len(log.tail)), ([], 3))
+        log.flush()
+        log.flush()
+        self.assertEqual(self.ids(), ["r0", "r1", "r2"])
+        log.append(record(3))
+        log.close()
+        self.assertEqual(self.ids(), ["r0", "r1", "r2", "r3"])
+
+    def test_batch_on_a_full_disk(self):
+        """Of a batch what fits is there in whole lines, the line begun is completed, the others are counted."""
+        log = AuditLog(self.path, 10, self.alerts.append)
+        self.addCleanup(log.close)
+        for number in range(4):
+            log.append(record(number))
+        with full_disk(SIZE + 10):
+            log.flush()
+        self.assertEqual((log.missed, len(self.alerts)), (2, 1))
+        log.append(record(4))
+        log.flush()
+        self.assertEqual(self.ids(), ["r0", "r1", "r4"])
 
     @settings(deadline=None, max_examples=150)
     @given(st.lists(st.integers(0, 3 * SIZE), max_size=12))
