@@ -1,6 +1,6 @@
 """The questions of one process to the scripts in Redis, and their answers, as bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from secrets import token_hex
 
 import attrs
@@ -47,3 +47,11 @@ def heard(message: bytes) -> News:
     """What `TELL` published or `MISSED` gives. Raises ValueError (msgspec's errors are such) for anything else."""
     version, _, payload = message.partition(b" ")
     return News(int(version), *_payload(payload))
+
+
+def split(answer: bytes) -> Iterator[bytes]:
+    """The messages that `MISSED` gives in one text. Raises ValueError for anything else."""
+    while answer:
+        length, _, rest = answer.partition(b":")
+        yield rest[: int(length)]
+        answer = rest[int(length) :]

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.interfaces import ILive, LiveError
-from agentgateway.stores.live.messages import Desk, heard
+from agentgateway.stores.live.messages import Desk, heard, split
 from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
 
 
@@ -34,6 +34,11 @@ class MemoryServer:
         """Run a script; tables come back as lists and dicts, texts as str where they are UTF-8."""
         self.rounds += 1
         return plain(self._redis.run(self._scripts[digest], *arguments))
+
+    def news(self, seen: int) -> bytes:
+        """All news later than version `seen`."""
+        answer: bytes = self._redis.run(self._scripts[MISSED.digest], seen, 10**6)
+        return answer
 
     def once(self, key: str, seconds: int) -> bool:
         """SET NX EX."""
@@ -150,5 +155,5 @@ class MemoryLive:
     def _catch_up(self, version: int | None = None) -> None:
         if version is not None and version < self._seen:
             self._seen = 0
-        for message in self.server.run(MISSED.digest, self._seen, 10**6):
-            self._hear(message if isinstance(message, bytes) else message.encode())
+        for message in split(self.server.news(self._seen)):
+            self._hear(message)
