@@ -153,9 +153,12 @@ class Account:
         """What may still be reserved under every cap, 0 or more; None where there is no cap."""
         if not self._limits:
             return None
-        left = [limit.limit - limit.tally(now).cost for limit in self._limits]
-        room = max(0, min(left) - self._open.reserved)
-        return room if self.share is None else self.share.room(now, room)
+        left = max(0, self.left(now))
+        return left if self.share is None else self.share.room(now, left)
+
+    def left(self, now: float) -> int:
+        """What the tightest cap leaves, whoever may have it; below 0 where one was passed. There must be a cap."""
+        return min([limit.limit - limit.tally(now).cost for limit in self._limits]) - self._open.reserved
 
     def tightest(self, now: float) -> Cap | None:
         """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
@@ -174,11 +177,14 @@ class Account:
         """
         if self.budget.enforcement == "hard":
             return worst
+        return self.quoted(worst, self.room(now))
+
+    def quoted(self, worst: int, room: int | None) -> int:
+        """The same under `estimate`, if this were the room."""
         known = self.estimate.mean > 0
         amount = self.estimate.amount if known else worst
         if amount > worst:
             amount = worst
-        room = self.room(now)
         if room is None:
             return amount
         return min(amount, max(1, room if known else room // UNKNOWN_SHARE))

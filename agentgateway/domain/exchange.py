@@ -90,6 +90,8 @@ class Exchange:
     risk: int = 0
     """Nano-dollars that may be spent before the call could be stopped."""
     reservation: Reservation | None = None
+    borrowed: int = 0
+    """How often it waited for what the fleet has to lend."""
 
     # how it went
     position: int = 0

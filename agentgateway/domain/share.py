@@ -16,7 +16,7 @@ import msgspec
 
 from agentgateway.domain.caps import Crossing, Limit
 from agentgateway.domain.counters import Tallies, Tally
-from agentgateway.domain.lease import NONE_GONE, Ask, BucketAsk, Caps, Grant, Sums
+from agentgateway.domain.lease import NONE_GONE, Ask, BucketAsk, Grant, Sums
 from agentgateway.domain.link import Link, Use
 from agentgateway.domain.windows import Window
 
@@ -120,22 +120,29 @@ class Share:
         return now >= self._quiet_until and not self.link.away
 
     def room(self, now: float, left: int) -> int:
-        """What may be reserved of the `left` that all caps leave: all of it while more can be asked for."""
-        limit = None if self.may_ask(now) else self.limit(now)
-        if limit is None:
-            return left
-        return max(0, min(left, limit - self.account.life.cost - self.account.reserved))
+        """What may be reserved of the `left` that all caps leave."""
+        limit = self.limit(now)
+        return left if limit is None else max(0, min(left, limit - self.account.life.cost - self.account.reserved))
 
-    def borrow(self, now: float, amount: int) -> bool:
-        """Whether a call has to wait for an answer before it can hold `amount`, or as much of it as the caps leave."""
-        room = self.account.room(now)
-        if room is None or not self.may_ask(now) or (amount and not room):
+    def borrow(self, now: float, worst: int, again: bool) -> bool:
+        """Whether a call that costs at most `worst` has to wait for an answer; then what it needs is asked for.
+
+        `again`: it has waited before. By what came then all that is left can be asked for exactly.
+        """
+        account = self.account
+        if self.link.away or not (again or now >= self._quiet_until):
             return False
-        amount = min(amount, room)
-        if self.covers(now, self.account.held_with(amount)):
+        left = self._left(now)
+        if left <= 0:
+            if now - self.seen < DENIED:
+                return False
+            left = worst
+        hard = account.budget.enforcement == "hard"
+        wanted = min(worst, left) if hard else account.quoted(worst, left)
+        if self.covers(now, account.held_with(wanted)):
             return False
-        self._waiting += amount
-        self.link.urge(self.account.id)
+        self._waiting += wanted
+        self.link.urge(account.id)
         return True
 
     def over(self, now: float, taken: int) -> int:
@@ -181,7 +188,10 @@ class Share:
         hours, days = account.own_windows()
         self._needed = self._wished = 0
         if account.capped:
-            self._needed = account.life.cost + account.held_with(0) + self._waiting
+            needed, left = account.held_with(0) + self._waiting, self._left(now)
+            if left > 0:  # who needs more than there is gets a part of it; who needs all there is gets all
+                needed = min(needed, account.reserved + left)
+            self._needed = account.life.cost + needed
             self._wished = max(self._wish(now), self._needed + self._waiting)
         self._waiting = 0
         self.ceiling = min(self.ceiling, self._wished)
@@ -221,9 +231,9 @@ class Share:
         self.seen = now
         return tuple(_crossings(self.account.limits, before, now, ours.reserved))
 
-    def caps_in_force(self, ask: Ask, grant: Grant) -> Caps | None:
-        """Caps that an operator has set elsewhere, where they are others than those known here."""
-        return None if grant.turned or grant.caps == ask.caps else grant.caps
+    def _left(self, now: float) -> int:
+        """What the caps leave that nobody has borrowed, by what is known."""
+        return self.account.left(now) - self.leased
 
     def _wish(self, now: float) -> int:
         pace, peak = self._use.look(now)

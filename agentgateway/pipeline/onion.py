@@ -1,7 +1,8 @@
 """Running the steps: checks first, in order; then the taking; at the end every step that said yes is told, in reverse.
 
 No step takes anything while another may still say no, so a refused call consumes nothing anywhere. A step may hold a
-call (its body is not here yet); `admit` is called again when that has changed, and goes on at the step that held.
+call (its body is not here yet); `admit` is called again when that has changed, and goes on at the step that held. A call
+that waited for what its fleet lends goes on where it was first judged: others have taken, paused and spent meanwhile.
 """
 
 from collections.abc import Sequence
@@ -13,10 +14,15 @@ from agentgateway.domain.refusal import Refusal
 
 
 class Hold:
-    """A step's answer: not yet, ask again when more of the request is here."""
+    """A step's answer: not yet."""
 
 
 HOLD: Final = Hold()
+"""Ask again when more of the request is here."""
+BORROW: Final = Hold()
+"""Ask again when the fleet has answered what the agent may use."""
+MOST_WAITS: Final = 3
+"""Times that one call waits for that: to learn how much there is, to get it, and once for bad luck."""
 Answer = Refusal | Hold | None
 
 
@@ -48,9 +54,10 @@ class Quiet:
 
 
 class Onion:
-    """The steps, from the outermost to the innermost."""
+    """The steps, from the outermost to the innermost; `judging` is the first that looks at what changes by itself."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], judging: int = 0) -> None:
+        self._judging = judging
         self._checks = [step.check for step in steps]
         self._takes = [step.take for step in steps if _says(step, "take")]
         self._closes = [(index, step.close) for index, step in enumerate(steps) if _says(step, "close")][::-1]
@@ -62,7 +69,7 @@ class Onion:
         while position < last:
             answer = checks[position](exchange, now)
             if answer is not None:
-                exchange.position = position
+                exchange.position = self._judging if answer is BORROW else position
                 return answer
             position += 1
         exchange.position = position

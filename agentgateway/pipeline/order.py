@@ -17,14 +17,13 @@ from agentgateway.pipeline.understand import Understand
 
 def build(config: Config, fleet: Fleet, prices: PriceBook, journal: Journal, flush: Callable[[], None]) -> Onion:
     """The steps of one configuration, outermost first."""
-    return Onion(
-        [
-            Record(journal),
-            Identify(fleet),
-            Understand(config),
-            Screen(fleet),
-            Throttle(),
-            Choose(config, prices),
-            Reserve(fleet, flush),
-        ]
-    )
+    steps = [
+        Record(journal),
+        Identify(fleet),
+        Understand(config),
+        judging := Screen(fleet),
+        Throttle(),
+        Choose(config, prices),
+        Reserve(fleet, flush),
+    ]
+    return Onion(steps, steps.index(judging))

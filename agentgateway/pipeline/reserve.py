@@ -17,13 +17,16 @@ from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
 from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.circuit import failed
-from agentgateway.pipeline.onion import Answer, Quiet
+from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet
 
 UNSTATED_OUTPUT = 131_072
 """Output tokens of a call that states no limit: the most that today's models write in one answer."""
 LEAST_OUTPUT = 16
 """An answer of fewer tokens is of no use: such a call is refused rather than lowered."""
 _BYTES_PER_TOKEN = 4
+_AWAY = (
+    "what this gateway has borrowed of the budget is used up, and the store it borrows from does not answer: try again"
+)
 
 
 class Reserve(Quiet):
@@ -51,6 +54,10 @@ class Reserve(Quiet):
             return None
         certain = rates.cost(Usage(input=-(-size // _BYTES_PER_TOKEN)))
         exchange.risk = account.risk(worst, certain, exchange.surface.cuttable(exchange.uri_upstream, asked))
+        share, waits = account.share, exchange.borrowed
+        if share is not None and waits < MOST_WAITS and share.borrow(now.wall, worst, waits > 0):
+            exchange.borrowed += 1
+            return BORROW
         cap = account.fits(now.wall, exchange.amount)
         if cap is None:
             return None
@@ -78,6 +85,8 @@ class Reserve(Quiet):
         if cap.exhausted:
             self._fleet.watch_budget(agent, now)
             what = budget_reason(cap.name, cap.limit)
+        elif agent.account.share is not None and agent.account.share.link.away:
+            return Refusal("overloaded", _AWAY, 1)
         else:
             left, limit = dollars(max(0, cap.limit - cap.spent)), f"the budget of ${dollars(cap.limit)} ({cap.name})"
             what = f"this call and those in flight may cost more than the ${left} left of {limit}"

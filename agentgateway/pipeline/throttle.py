@@ -1,10 +1,16 @@
-"""Rates: calls and tokens per time by token bucket, calls at once by count. Checked first, taken when all said yes."""
+"""Rates: calls and tokens per time by token bucket, calls at once by count. Checked first, taken when all said yes.
+
+Where these belong to a fleet of processes, a call that lacks something waits once for what the fleet can lend.
+"""
+
+from collections.abc import Callable
+from functools import partial
 
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
-from agentgateway.pipeline.onion import Answer, Quiet
+from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet
 
 _BYTES_PER_TOKEN = 4
 _USUAL_OUTPUT = 1024
@@ -25,7 +31,10 @@ class Throttle(Quiet):
             wait = agent.bucket.wait(now.monotonic)
             if wait > 0:
                 longest = max(longest, (wait, f"rate_limit of {limits.rate_limit}"))
-        if limits.max_concurrency is not None and agent.in_flight >= limits.max_concurrency:
+        most = limits.max_concurrency
+        if most is not None and (
+            agent.in_flight >= most if agent.places is None else agent.places.full(agent.in_flight)
+        ):
             longest = max(longest, (1, f"max_concurrency of {limits.max_concurrency}"))
         for throttle in exchange.verdict.throttles:
             wait = throttle.bucket.wait(now.monotonic)
@@ -36,7 +45,9 @@ class Throttle(Quiet):
             wait = agent.tokens.wait(now.monotonic, tokens)
             if wait > 0:
                 longest = max(longest, (wait, f"token_limit of {limits.token_limit}"))
-        return None if longest is NO_WAIT else _limited(*longest)
+        if longest is NO_WAIT:
+            return None
+        return BORROW if agent.link is not None and _borrows(exchange, agent, now) else _limited(*longest)
 
     def take(self, exchange: Exchange, now: Moment) -> None:
         """One call, and the tokens it is expected to use."""
@@ -48,6 +59,8 @@ class Throttle(Quiet):
             throttle.bucket.charge(now.monotonic, 1)
         if exchange.tokens_taken and agent.tokens is not None:
             agent.tokens.charge(now.monotonic, exchange.tokens_taken)
+        if agent.places is not None:
+            agent.places.entered(now.monotonic, agent.in_flight)
 
     def close(self, exchange: Exchange, now: Moment) -> None:
         """Put right what was taken by estimate; used beyond that it is a debt that delays later calls."""
@@ -59,6 +72,22 @@ class Throttle(Quiet):
             agent.tokens.charge(now.monotonic, used - exchange.tokens_taken)
         else:
             agent.tokens.give_back(now.monotonic, exchange.tokens_taken - used)
+
+
+def _borrows(exchange: Exchange, agent: AgentState, now: Moment) -> bool:
+    """Whether all that this call lacks may come from the fleet; then it is asked for."""
+    if exchange.borrowed >= MOST_WAITS:
+        return False
+    at = now.monotonic
+    lacking: list[Callable[[], bool]] = []
+    if agent.places is not None and agent.places.full(agent.in_flight):
+        lacking.append(partial(agent.places.borrow, at))
+    buckets = [(throttle.bucket, 1) for throttle in exchange.verdict.throttles]
+    for bucket, tokens in [(agent.bucket, 1), (agent.tokens, exchange.tokens_taken), *buckets]:
+        if bucket is not None and tokens and bucket.wait(at, tokens) > 0:
+            lacking.append(partial(bucket.borrow, at, tokens))
+    exchange.borrowed += 1
+    return all(borrow() for borrow in lacking)
 
 
 def _expected(exchange: Exchange, agent: AgentState) -> int:

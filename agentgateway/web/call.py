@@ -10,7 +10,7 @@ from agentgateway.domain.exchange import Exchange, Outcome
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
-from agentgateway.pipeline.onion import HOLD, Answer, Hold
+from agentgateway.pipeline.onion import BORROW, Answer, Hold
 from agentgateway.web.accrual import accrual
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts, Discard
@@ -115,7 +115,7 @@ class Call:
         try:
             refusal = self._onion.admit(self._exchange, self._exchange.began)
             if isinstance(refusal, Hold):
-                refusal = await self._admit_when_read()
+                refusal = await self._admit_later(refusal)
             if refusal is None:
                 self._be_stoppable()
                 attempts = Attempts(self._live, self._reckoner, self._exchange, self._incoming)
@@ -129,12 +129,16 @@ class Call:
             refusal = self._failed(error)
         self._refuse(refusal)
 
-    async def _admit_when_read(self) -> Refusal | None:
+    async def _admit_later(self, answer: Answer) -> Refusal | None:
+        """Wait for what the steps wait for, and ask them again."""
         exchange = self._exchange
-        answer: Answer = HOLD
         while isinstance(answer, Hold):
-            exchange.body = await self._incoming.read()
-            exchange.body_pending = False
+            if answer is BORROW:
+                assert exchange.agent is not None
+                await self._live.borrowed(exchange.agent.id)
+            else:
+                exchange.body = await self._incoming.read()
+                exchange.body_pending = False
             answer = self._onion.admit(exchange, self._live.moment())
         return answer
 

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 
 from agentgateway.config.schema import Config
 from agentgateway.domain.alert import Alert
@@ -52,6 +53,8 @@ class Live:
     draining: bool = False
     overloaded: bool = False
     """Turns of the reactor come too late: no new calls."""
+    borrowed: Callable[[str], Deferred[None]] = lambda agent: succeed(None)
+    """Fires when the fleet has answered what an agent of that id may use; there is nobody to ask without one."""
     listeners: list[Callable[[AuditRecord], object]] = attrs.Factory(list)
     """Told each new audit record, in the middle of its call: they must be quick, and not raise."""
     calls: set[Any] = attrs.Factory(set)
