@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test trial lint types bench docs clean
+.PHONY: run demo test trial lint types bench bench-dashboard docs clean
 
 run: $(VENV)/.run
 	$(BIN)/agentgateway start -c gateway.yaml
@@ -25,6 +25,9 @@ types: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+bench-dashboard: $(VENV)/.test
+	$(BIN)/python benchmarks/dashboard.py $(BENCH)
 
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py

@@ -1,6 +1,6 @@
 """A load client of plain calls, in its own process: as fast as they go, or at a fixed rate.
 
-    python benchmarks/load.py --port P --seconds 3 [--connections 64] [--rate 500]
+    python benchmarks/load.py --port P --seconds 3 [--connections 64] [--rate 500] [--agents 1]
 
 Prints one line of JSON: calls, calls a second, errors, p50 and p99 in milliseconds. At a fixed rate a call's latency
 counts from the moment it was due, so that a slow subject cannot hide its queue.
@@ -9,6 +9,7 @@ counts from the moment it was due, so that a slow subject cannot hide its queue.
 import argparse
 import asyncio
 import json
+import random
 import time
 
 import httptools
@@ -50,7 +51,10 @@ class Run:
     """The calls of one run and how they went."""
 
     def __init__(self, options):
-        self.options, self.request = options, call(bytes=700)
+        self.options, request = options, call(bytes=700)
+        names = [b"bench", *(b"agent-%d" % number for number in range(options.agents - 1))]
+        self.requests = [request.replace(b"x-agent-id: bench", b"x-agent-id: " + name) for name in names]
+        self.dice = random.Random(4)
         self.latencies, self.errors, self.idle = [], 0, []
 
     async def connect(self):
@@ -61,7 +65,7 @@ class Run:
 
     async def once(self, caller, due):
         """One call, timed from `due`."""
-        well = await caller.send(self.request)
+        well = await caller.send(self.dice.choice(self.requests))
         self.latencies.append((time.perf_counter() - due) * 1e3)
         self.errors += not well
         return well
@@ -113,6 +117,7 @@ async def main():
     options.add_argument("--seconds", type=float, default=3.0)
     options.add_argument("--connections", type=int, default=64)
     options.add_argument("--rate", type=float, default=0.0)
+    options.add_argument("--agents", type=int, default=1, help="call as one of so many, by chance")
     await Run(options.parse_args()).run()
 
 

@@ -48,9 +48,9 @@ def _milliseconds(text):
     return float(number) * _UNITS[unit]
 
 
-def paced(subject, seconds, rate=500):
-    """Latencies at a fixed number of calls a second."""
-    return _client("load.py", subject.port, seconds=seconds, rate=rate)
+def paced(subject, seconds, rate=500, agents=1):
+    """Latencies at a fixed number of calls a second, of so many agents."""
+    return _client("load.py", subject.port, seconds=seconds, rate=rate, agents=agents)
 
 
 def _client(script, port, **options):
