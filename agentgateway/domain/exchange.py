@@ -15,7 +15,7 @@ from agentgateway.domain.refusal import Refusal
 from agentgateway.domain.usage import Usage
 
 if TYPE_CHECKING:
-    from agentgateway.domain.fleet import AgentState
+    from agentgateway.domain.agent import AgentState
     from agentgateway.providers.dialect import Asked, Surface
 
 Outcome = Literal["ok", "refused", "upstream_error", "client_gone", "cut", "truncated"]

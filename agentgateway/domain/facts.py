@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from agentgateway.domain.money import NANO
 
 if TYPE_CHECKING:
-    from agentgateway.domain.fleet import AgentState
+    from agentgateway.domain.agent import AgentState
 
 IDLE_AFTER = 300.0
 """Seconds without a call after which an agent is idle."""

@@ -2,21 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
 import attrs
 
-from agentgateway.config.schema import Agent, Budget, Config, Rate
-from agentgateway.domain.account import Account
+from agentgateway.config.schema import Agent, Config
+from agentgateway.domain.agent import AgentState as AgentState
 from agentgateway.domain.alert import Alert
-from agentgateway.domain.breaker import Breaker
+from agentgateway.domain.caps import Crossing
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.ledger import Ledger
-from agentgateway.domain.lent import Bucket, LentBucket, Make, Places, own_bucket
 from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
-from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict, cooldown
+from agentgateway.domain.policy import AgentRules, Rules, Verdict, cooldown
 from agentgateway.domain.share import Share
 from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing
 
@@ -27,91 +25,6 @@ MAX_UNNAMED = 10_000
 """Agents made from the template `*`: what strangers can make us remember."""
 TOLD_ONCE = 60.0
 """Seconds within which processes of one fleet come to see the same."""
-
-
-@attrs.define(slots=True, eq=False)
-class AgentState:
-    """What is known of one agent while the gateway runs."""
-
-    config: Agent
-    account: Account
-    rules: AgentRules
-    link: Link | None = None
-    """To the fleet that this process is a part of; None: it is all there is."""
-    bucket: Bucket | None = None
-    """Of `rate_limit`."""
-    tokens: Bucket | None = None
-    """Of `token_limit`."""
-    places: Places | None = None
-    """Of `max_concurrency`, where it holds for several processes."""
-    breakers: dict[str, Breaker] = attrs.Factory(dict)
-    """By provider."""
-    broken: set[str] = attrs.Factory(set)
-    """Providers whose circuit has opened and not closed since."""
-    pause: Pause | None = None
-    caps: Caps | None = None
-    in_flight: int = 0
-    last_call: float | None = None
-    last_model: str | None = None
-    last_provider: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The agent's id."""
-        return self.config.id
-
-    @property
-    def standing(self) -> Standing:
-        """What must survive a restart, apart from the money."""
-        return Standing(self.id, self.pause, self.caps)
-
-    def breaker(self, provider: str) -> Breaker:
-        """This agent's circuit towards `provider`."""
-        breaker = self.breakers.get(provider)
-        if breaker is None:
-            breaker = self.breakers[provider] = Breaker.closed(self.config.circuit_breaker)
-            if self.link is not None:
-                breaker.tell = partial(self.link.circuit, self.id, provider)
-        return breaker
-
-    def judge(self, now: Moment) -> Verdict:
-        """What the policies say of this agent now."""
-        return self.rules.evaluate(Facts(self, now.wall), now.monotonic) if self.rules.rules else NOTHING
-
-    def configure(self, config: Agent, rules: Rules, now: Moment) -> None:
-        """Take over a (new) configuration; what was taken, spent and counted stays."""
-        self.config = config
-        make = own_bucket if self.link is None else _lent(config.id, self.link)
-        self.rules = rules.bind(config.id, config.tags, self.rules, make)
-        self.bucket = _bucket(self.bucket, make, "rate_limit", config.rate_limit, now)
-        self.tokens = _bucket(self.tokens, make, "token_limit", config.token_limit, now)
-        self.places = Places.of(self.places, config.id, config.max_concurrency, self.link)
-        for breaker in self.breakers.values():
-            breaker.reconfigure(config.circuit_breaker)
-        self.account.set_caps(self.budget)
-
-    @property
-    def budget(self) -> Budget:
-        """The caps in force: an operator's over the configuration's."""
-        if self.caps is None:
-            return self.config.budget
-        return attrs.evolve(self.config.budget, **attrs.asdict(self.caps))
-
-
-def _lent(agent: str, link: Link) -> Make:
-    """Makes an agent's parts of the fleet's rates."""
-    return lambda name, rate, now: LentBucket(agent, name, rate, link)
-
-
-def _bucket(bucket: Bucket | None, make: Make, name: str, rate: Rate | None, now: Moment) -> Bucket | None:
-    """The bucket of a (new) rate, as full as it was."""
-    if rate is None:
-        return None
-    if bucket is None:
-        return make(name, rate, now.monotonic)
-    if bucket.rate != rate:
-        bucket.reconfigure(rate, now.monotonic)
-    return bucket
 
 
 class Fleet:
@@ -259,6 +172,16 @@ class Fleet:
                 self.resume(agent, "its budget has room again", now)
         elif pause is None or pause.until != cap.resets_at:
             self.pause(agent, "budget", budget_reason(cap.name, cap.limit), now, cap.resets_at)
+
+    def crossed(self, agent: AgentState, crossing: Crossing, now: Moment) -> None:
+        """A warning of what is spent of a cap, and the agent's pause when that is all."""
+        cap = crossing.cap
+        if crossing.fraction >= 1:
+            self.watch_budget(agent, now)
+            return
+        text = f"{agent.id} has spent {crossing.fraction:.0%} of its budget of ${dollars(cap.limit)} ({cap.name})"
+        once = TOLD_ONCE if cap.resets_at is None else max(TOLD_ONCE, cap.resets_at - now.wall)
+        self.alert(Alert(now.wall, "budget", text, agent.id, once=once))
 
     def settle_down(self, now: Moment) -> None:
         """Once a second: pauses whose window has ended are lifted, policies are looked at, an agent at a time."""

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
+from agentgateway.domain.agent import AgentState
 from agentgateway.domain.audit import iso
 from agentgateway.domain.breaker import Breaker
 from agentgateway.domain.caps import Cap
 from agentgateway.domain.facts import Facts
-from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
 

@@ -7,8 +7,7 @@ it asks for. Where that does not fit, the output limit sent upstream is lowered 
 from collections.abc import Callable
 
 from agentgateway.domain.account import Account
-from agentgateway.domain.alert import Alert
-from agentgateway.domain.caps import Cap, Crossing
+from agentgateway.domain.caps import Cap
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import AgentState, Fleet, budget_reason
 from agentgateway.domain.moment import Moment
@@ -109,20 +108,12 @@ class Reserve(Quiet):
         if reservation is not None:
             if exchange.cost or exchange.sent:
                 for crossing in account.settle(now.wall, reservation, exchange.cost):
-                    self._crossed(agent, crossing, now)
+                    self._fleet.crossed(agent, crossing, now)
             else:
                 account.release(reservation)
             exchange.reservation = None
         usage = exchange.usage
         account.count(now.wall, error=failed(exchange), input_tokens=usage.total_input, output_tokens=usage.output)
-
-    def _crossed(self, agent: AgentState, crossing: Crossing, now: Moment) -> None:
-        cap = crossing.cap
-        if crossing.fraction >= 1:
-            self._fleet.watch_budget(agent, now)
-            return
-        text = f"{agent.id} has spent {crossing.fraction:.0%} of its budget of ${dollars(cap.limit)} ({cap.name})"
-        self._fleet.alert(Alert(now.wall, "budget", text, agent.id))
 
 
 def dearest(exchange: Exchange) -> Rates | None:

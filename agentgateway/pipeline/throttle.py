@@ -6,8 +6,8 @@ Where these belong to a fleet of processes, a call that lacks something waits on
 from collections.abc import Callable
 from functools import partial
 
+from agentgateway.domain.agent import AgentState
 from agentgateway.domain.exchange import Exchange
-from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet

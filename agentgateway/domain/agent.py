@@ -1,0 +1,105 @@
+"""One agent as it is now: its money, its limits, its circuits, and how it stands."""
+
+from functools import partial
+
+import attrs
+
+from agentgateway.config.schema import Agent, Budget, Rate
+from agentgateway.domain.account import Account
+from agentgateway.domain.breaker import Breaker
+from agentgateway.domain.facts import Facts
+from agentgateway.domain.lent import Bucket, LentBucket, Make, Places, own_bucket
+from agentgateway.domain.link import Link
+from agentgateway.domain.moment import Moment
+from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict
+from agentgateway.domain.standing import Caps, Pause, Standing
+
+
+@attrs.define(slots=True, eq=False)
+class AgentState:
+    """What is known of one agent while the gateway runs."""
+
+    config: Agent
+    account: Account
+    rules: AgentRules
+    link: Link | None = None
+    """To the fleet that this process is a part of; None: it is all there is."""
+    bucket: Bucket | None = None
+    """Of `rate_limit`."""
+    tokens: Bucket | None = None
+    """Of `token_limit`."""
+    places: Places | None = None
+    """Of `max_concurrency`, where it holds for several processes."""
+    breakers: dict[str, Breaker] = attrs.Factory(dict)
+    """By provider."""
+    broken: set[str] = attrs.Factory(set)
+    """Providers whose circuit has opened and not closed since."""
+    pause: Pause | None = None
+    caps: Caps | None = None
+    in_flight: int = 0
+    last_call: float | None = None
+    last_model: str | None = None
+    last_provider: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The agent's id."""
+        return self.config.id
+
+    @property
+    def standing(self) -> Standing:
+        """What must survive a restart, apart from the money."""
+        return Standing(self.id, self.pause, self.caps)
+
+    def breaker(self, provider: str) -> Breaker:
+        """This agent's circuit towards `provider`."""
+        breaker = self.breakers.get(provider)
+        if breaker is None:
+            breaker = self.breakers[provider] = Breaker.closed(self.config.circuit_breaker)
+            if self.link is not None:
+                breaker.tell = partial(self.link.circuit, self.id, provider)
+        return breaker
+
+    def judge(self, now: Moment) -> Verdict:
+        """What the policies say of this agent now."""
+        return self.rules.evaluate(Facts(self, now.wall), now.monotonic) if self.rules.rules else NOTHING
+
+    def configure(self, config: Agent, rules: Rules, now: Moment) -> None:
+        """Take over a (new) configuration; what was taken, spent and counted stays."""
+        self.config = config
+        make = own_bucket if self.link is None else _lent(config.id, self.link)
+        self.rules = rules.bind(config.id, config.tags, self.rules, make)
+        self.bucket = _bucket(self.bucket, make, "rate_limit", config.rate_limit, now)
+        self.tokens = _bucket(self.tokens, make, "token_limit", config.token_limit, now)
+        self.places = Places.of(self.places, config.id, config.max_concurrency, self.link)
+        for breaker in self.breakers.values():
+            breaker.reconfigure(config.circuit_breaker)
+        self.account.set_caps(self.budget)
+
+    def lent(self) -> list[LentBucket]:
+        """Its parts of rates that belong to a fleet."""
+        buckets = [self.bucket, self.tokens, *self.rules.buckets()]
+        return [bucket for bucket in buckets if isinstance(bucket, LentBucket)]
+
+    @property
+    def budget(self) -> Budget:
+        """The caps in force: an operator's over the configuration's."""
+        if self.caps is None:
+            return self.config.budget
+        return attrs.evolve(self.config.budget, **attrs.asdict(self.caps))
+
+
+def _lent(agent: str, link: Link) -> Make:
+    """Makes an agent's parts of the fleet's rates."""
+    return lambda name, rate, now: LentBucket(agent, name, rate, link)
+
+
+def _bucket(bucket: Bucket | None, make: Make, name: str, rate: Rate | None, now: Moment) -> Bucket | None:
+    """The bucket of a (new) rate, as full as it was."""
+    if rate is None:
+        return None
+    if bucket is None:
+        return make(name, rate, now.monotonic)
+    if bucket.rate != rate:
+        bucket.reconfigure(rate, now.monotonic)
+    return bucket
