@@ -98,6 +98,18 @@ class IStore(Interface):
         """A last checkpoint, then let go of everything."""
 
 
+class IFleetHistory(Interface):
+    """A store that also knows what the other processes of a fleet have counted."""
+
+    def chart(key: str, span: int, since: float) -> Deferred[list[bytes]]:
+        """Rows of a chart from `since` (epoch seconds) on, oldest first, summed over all processes.
+
+        `key` is as in `domain.history`, `span` and the rows are as in `domain.series`. The current span is up to a minute
+        old; of the quantiles the median is a mean by calls, the 95th percentile that of the slowest process. Fails with
+        StoreBusy or StoreError.
+        """
+
+
 class LiveError(GatewayError):
     """The shared live state gave no answer: it is away, slow, or was so a moment ago. Whatever was sent may have happened."""
 
