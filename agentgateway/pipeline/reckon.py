@@ -51,6 +51,8 @@ class Reckoner:
         exchange.usage, exchange.usage_kind = usage, kind
         if kind != "none":
             exchange.cost = self._cost(exchange, reading, usage, now)
+        if reading.later:  # as for a call that a crash has lost: what it held
+            exchange.cost = max(exchange.cost, exchange.amount)
 
     def _cost(self, exchange: Exchange, reading: Reading, usage: Usage, now: Moment) -> int:
         target = exchange.target

@@ -56,6 +56,8 @@ class Reading(msgspec.Struct):
     """Price modifiers as the answer says them; `STANDARD` where it says there are none, None where it says nothing."""
     owed: bool = True
     """An answer of this kind is paid for even where it does not say its usage."""
+    later: bool = False
+    """The work goes on behind this answer, and nobody here will see what it uses."""
     odd: bool = False
     """Some of its usage was no count (negative, a string, a fraction, more cached than there was) and was set right."""
     blind: bool = False

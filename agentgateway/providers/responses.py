@@ -1,7 +1,7 @@
 """OpenAI's Responses API: `/responses`, `/responses/compact`, `/responses/input_tokens`.
 
 The usage of a stream is in the response that `response.completed`, `.incomplete` or `.failed` carries. A response that
-is queued or in progress (`background: true`) has used nothing yet.
+is queued or in progress (`background: true`) says its usage only to who fetches it later.
 """
 
 import json
@@ -93,7 +93,7 @@ class Responses(Surface):
         _take(answer, reading)
         reading.failed |= answer.status == "failed" or bool(answer.error)
         if answer.status in _WAITING and answer.usage is None:
-            reading.owed = False
+            reading.later = True
         elif not reading.sure:
             output = lenient.decoded(_output, _Output, body, Reading())
             reading.sent_chars += lenient.written(output.output) if output is not None else 0

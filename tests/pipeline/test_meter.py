@@ -328,9 +328,10 @@ class Settling(SynchronousTestCase):
         self.assertEqual((usage.input, usage.output, certainty), (10, 2, "estimated"))
 
     def test_a_response_in_the_background(self) -> None:
-        """A response that is queued has used nothing yet."""
+        """Of a response that is queued only the request is known."""
         meter = metered("/v1/responses", "openai", False, [b'{"status":"queued","model":"gpt-4o","usage":null}'])
-        self.assertEqual(settle(meter.reading, Asked(), 40, complete=True), (Usage(), "none"))
+        usage, certainty = settle(meter.reading, Asked(), 40, complete=True)
+        self.assertEqual((usage.input, usage.output, certainty, meter.reading.later), (10, 0, "estimated", True))
 
     def test_unknown_calls(self) -> None:
         """A call of no known kind is charged what its answer says, and nothing where it says nothing."""

@@ -9,7 +9,7 @@ from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface
-from tests.fixtures import ALL, ANTHROPIC_STREAM, ANTHROPIC_WHOLE, CHAT_WHOLE, Fixture
+from tests.fixtures import ALL, ANTHROPIC_STREAM, ANTHROPIC_WHOLE, CHAT_WHOLE, RESPONSES_WHOLE, Fixture
 from tests.pipeline.calls import NOW, call, config_of
 
 
@@ -82,6 +82,17 @@ class ReckonTests(SynchronousTestCase):
             self.assertTrue(0 < so_far <= exchange.cost <= whole.cost)
             self.assertGreaterEqual(exchange.cost, last)
             last = exchange.cost
+
+    def test_background(self) -> None:
+        """A response that is made behind the answer costs what the call held: nobody can fetch work for nothing."""
+        for held in (0, 10**9):
+            exchange, meter = self.called(RESPONSES_WHOLE)
+            exchange.amount = held
+            meter.feed(b'{"status":"queued","model":"gpt-4o","usage":null}')
+            meter.end()
+            self.reckoner.answered(exchange, meter, True, NOW)
+            self.assertEqual(exchange.usage_kind, "estimated")
+            self.assertTrue(exchange.cost == held if held else exchange.cost > 0, exchange.cost)
 
     def test_abandoned(self) -> None:
         """A call given up before its answer is charged its input, if it had been sent at all and costs anything."""

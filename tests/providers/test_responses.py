@@ -48,12 +48,12 @@ class Answers(SynchronousTestCase):
         self.assertTrue(self.read({"type": "error", "message": "x"}).failed)
 
     def test_whole_without_usage(self) -> None:
-        """A whole answer without usage is measured by its output; one that waits is not owed."""
+        """A whole answer without usage is measured by its output; of one that waits the rest comes later."""
         reading = Reading()
         RESPONSES.read_whole(b'{"status":"completed","output":[{"content":[{"text":"12345"}]}]}', reading)
         self.assertEqual((reading.sent_chars, reading.owed, reading.failed), (5, True, False))
         RESPONSES.read_whole(b'{"status":"queued","usage":null}', reading)
-        self.assertFalse(reading.owed)
+        self.assertTrue(reading.later)
 
 
 class Refusals(SynchronousTestCase):
