@@ -223,7 +223,8 @@ class Fleet:
             self.pause(agent, "policy", f"policy {policy.name!r}: {policy.condition}", now)
         for policy in verdict.alerts:
             webhook = policy.params.get("webhook")
-            text = f"policy {policy.name!r} holds for {agent.id}: {policy.condition}"
+            does = {"deny": "denies the calls of", "throttle": "slows down"}.get(policy.action, "holds for")
+            text = f"policy {policy.name!r} {does} {agent.id}: {policy.condition}"
             hook, once = str(webhook) if webhook else None, cooldown(policy)
             self.alert(Alert(now.wall, "policy", text, agent.id, policy.name, hook, once))
 

@@ -49,7 +49,7 @@ class Rule:
     bucket: Bucket | None = None
     """Of `throttle`, once its condition has held."""
     quiet_until: float | None = None
-    """Of `alert`: no further one before."""
+    """It has spoken up: not again before."""
     overruled: bool = False
     """Of `pause`: the operator resumed the agent while the condition held; it must cease before it counts again."""
 
@@ -62,14 +62,16 @@ def pause(verdict: Verdict, rule: Rule, now: float) -> Verdict:
 
 
 def deny(verdict: Verdict, rule: Rule, now: float) -> Verdict:
-    """Refuse the call."""
+    """Refuse the call, and speak up as `alert` does."""
+    verdict = alert(verdict, rule, now)
     return verdict if verdict.deny is not None else attrs.evolve(verdict, deny=rule.policy)
 
 
 def throttle(verdict: Verdict, rule: Rule, now: float) -> Verdict:
-    """Add a slower bucket of `params.rate`; it is full when the condition holds for the first time, and then kept."""
+    """Add a slower bucket of `params.rate`, full when the condition first holds and then kept; speak up as `alert` does."""
     if rule.bucket is None:
         rule.bucket = rule.make(f"policy {rule.policy.name}", cast(Rate, rule.policy.params["rate"]), now)
+    verdict = alert(verdict, rule, now)
     return attrs.evolve(verdict, throttles=(*verdict.throttles, Throttle(rule.policy, rule.bucket)))
 
 

@@ -206,6 +206,18 @@ class FleetTests(SynchronousTestCase):
         self.assertEqual((alert.kind, alert.agent, alert.policy), ("policy", "coder", "busy"))
         self.assertEqual(alert.webhook, "http://127.0.0.1:1/x")
 
+    def test_told(self) -> None:
+        """A policy that denies or slows down is told of, too: nobody has to guess from refusals."""
+        slow = "{name: slow, condition: in_flight > 2, action: throttle, params: {rate: 1/min}}"
+        policies = f"policies: [{{name: no, condition: in_flight > 2, action: deny}}, {slow}]\n"
+        self.fleet = self.make(CONFIG + policies)
+        self.agent("coder").in_flight = 3
+        self.fleet.settle_down(START)
+        self.assertEqual(
+            [alert.text for alert in self.alerts],
+            ["policy 'no' denies the calls of coder: in_flight > 2", "policy 'slow' slows down coder: in_flight > 2"],
+        )
+
     def test_breakers(self) -> None:
         """Each provider has a circuit of its own, kept."""
         coder = self.agent("coder")

@@ -34,7 +34,7 @@ class VerdictTests(SynchronousTestCase):
     def test_all_at_once(self):
         """All policies whose conditions hold are heard, each in its own way."""
         verdict = bound(PAUSE, DENY, THROTTLE, ALERT).evaluate(BAD, 0)
-        self.assertEqual((verdict.pause, verdict.deny, verdict.alerts), (PAUSE, DENY, (ALERT,)))
+        self.assertEqual((verdict.pause, verdict.deny, verdict.alerts), (PAUSE, DENY, (DENY, THROTTLE, ALERT)))
         self.assertEqual([throttle.policy for throttle in verdict.throttles], [THROTTLE])
 
     def test_first_stands(self):
@@ -83,6 +83,11 @@ class AlertTests(SynchronousTestCase):
         self.assertEqual(self.heard(ALERT, (0, 1, 59.9, 60, 61, 200)), [1, 0, 0, 1, 0, 1])
         self.assertEqual(self.heard(attrs.evolve(ALERT, params={}), (5, 304.9, 305)), [1, 0, 1])
 
+    def test_what_is_done_is_told(self):
+        """A policy that denies or slows down says so when it begins, and not at every call."""
+        for policy in (DENY, THROTTLE):
+            self.assertEqual(self.heard(policy, (0, 1, 299, 300)), [1, 0, 0, 1])
+
     def test_no_cooldown(self):
         """A cooldown of 0 lets it speak at every look."""
         self.assertEqual(self.heard(attrs.evolve(ALERT, params={"cooldown": 0.0}), (0, 0, 1)), [1, 1, 1])
@@ -130,7 +135,7 @@ class ReloadTests(SynchronousTestCase):
         before = bound(THROTTLE, ALERT)
         before.evaluate(BAD, 0).throttles[0].bucket.take(0, 2)
         same = Rules.of([ALERT, THROTTLE, DENY]).bind("writer", (), before).evaluate(BAD, 1)
-        self.assertEqual((same.alerts, same.throttles[0].bucket.available(1), same.deny), ((), 0, DENY))
+        self.assertEqual((same.alerts, same.throttles[0].bucket.available(1), same.deny), ((DENY,), 0, DENY))
         faster = attrs.evolve(THROTTLE, params={"rate": Rate(5, 60)})
         changed = Rules.of([faster]).bind("writer", (), before).evaluate(BAD, 1)
         self.assertEqual(changed.throttles[0].bucket.available(1), 5)
