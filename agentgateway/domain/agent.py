@@ -7,7 +7,9 @@ import attrs
 from agentgateway.config.schema import Agent, Budget, Rate
 from agentgateway.domain.account import Account
 from agentgateway.domain.breaker import Breaker
+from agentgateway.domain.caps import Crossing
 from agentgateway.domain.facts import Facts
+from agentgateway.domain.lease import Ask, Grant
 from agentgateway.domain.lent import Bucket, LentBucket, Make, Places, own_bucket
 from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
@@ -75,6 +77,51 @@ class AgentState:
         for breaker in self.breakers.values():
             breaker.reconfigure(config.circuit_breaker)
         self.account.set_caps(self.budget)
+
+    # as a part of a fleet; these are only asked where there is a `link`
+
+    def ask(self, now: Moment) -> Ask:
+        """What to tell of this agent and to ask for it; what is given back is held no longer from now on."""
+        share, places = self.account.share, self.places
+        assert share is not None
+        slots = (0, 0, None) if places is None else places.ask(now.monotonic, self.in_flight)
+        return share.ask(now.wall, slots, tuple(bucket.ask(now.monotonic) for bucket in self.lent()))
+
+    def granted(self, ask: Ask, grant: Grant, now: Moment) -> tuple[Crossing, ...]:
+        """What came of it; gives the warnings that the others' spending brings."""
+        share = self.account.share
+        assert share is not None
+        others = share.life.tally.calls
+        crossings = share.take(now.wall, ask, grant)
+        if 0 < others < share.life.tally.calls:
+            self.last_call = now.wall
+        if self.places is not None:
+            self.places.take(now.monotonic, grant.slots)
+        granted = {bucket.name: bucket for bucket in grant.buckets}
+        for bucket in self.lent():
+            if bucket.name in granted:
+                bucket.take(now.monotonic, granted[bucket.name])
+        return crossings
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has borrowed more than is spent."""
+        share, places = self.account.share, self.places
+        money = share is not None and share.ceiling > self.account.life.cost
+        return money or (places is not None and places.held > 0) or any(b.upto > b.taken for b in self.lent())
+
+    def holds_idle(self, now: Moment) -> bool:
+        """Whether some of that was not used for a second."""
+        share, places = self.account.share, self.places
+        money = share is not None and share.idle(now.wall)
+        slots = places is not None and places.idle(now.monotonic, self.in_flight)
+        return money or slots or any(bucket.idle(now.monotonic) for bucket in self.lent())
+
+    def retire(self) -> None:
+        """No more calls will come: wish for nothing."""
+        for one in (self.account.share, self.places, *self.lent()):
+            if one is not None:
+                one.retire()
 
     def lent(self) -> list[LentBucket]:
         """Its parts of rates that belong to a fleet."""

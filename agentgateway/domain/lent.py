@@ -137,6 +137,10 @@ class LentBucket:
         if grant.upto < self._needed:
             self._quiet_until = now + max(DENIED, min(grant.wait, LONGEST_QUIET))
 
+    def retire(self) -> None:
+        """Wish for nothing more."""
+        self._use = Use()
+
     def _wish(self, now: float) -> int:
         return self.taken + -(-self._use.look(now)[0] // 2)
 
@@ -204,6 +208,10 @@ class Places:
         self.held = slots
         if slots < self._needed:
             self._quiet_until = now + DENIED
+
+    def retire(self) -> None:
+        """Wish for nothing more."""
+        self._use = Use()
 
     def _wish(self, now: float, in_flight: int) -> int:
         return max(self._use.look(now)[1], in_flight)

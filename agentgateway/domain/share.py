@@ -231,6 +231,10 @@ class Share:
         self.seen = now
         return tuple(_crossings(self.account.limits, before, now, ours.reserved))
 
+    def retire(self) -> None:
+        """Wish for nothing more."""
+        self._use = Use()
+
     def _left(self, now: float) -> int:
         """What the caps leave that nobody has borrowed, by what is known."""
         return self.account.left(now) - self.leased

@@ -1,0 +1,219 @@
+"""One process among several that serve a fleet: borrows from the shared store ahead of need, and tells it what was spent.
+
+Calls never wait for the store, but for those that find too little borrowed; these wait for one answer, 100 ms at most.
+There is one question at a time, about many agents at once:
+
+- for calls that wait, as soon as the one before is answered, and a moment later for what will soon be needed;
+- once a second for everything that has changed, and for what is held and not used: that is given back.
+
+Without an answer everybody goes on with what is borrowed, and then as `store.on_outage` says. Whatever was spent is told
+when the store is back: all that is told are sums, so nothing is lost or counted twice.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from agentgateway.domain.agent import AgentState
+from agentgateway.domain.alert import Alert
+from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.lease import Ask, Grant, Synced
+from agentgateway.domain.link import Link
+from agentgateway.domain.moment import Moment
+from agentgateway.errors import GatewayError
+from agentgateway.interfaces import ILive
+from agentgateway.ops.fleetclock import FleetClock
+from agentgateway.ops.tidings import Tidings
+
+BEAT: Final = 1.0
+"""Seconds between two questions, when nothing is urgent."""
+SOON: Final = 0.05
+"""The same for what will soon be needed."""
+AT_ONCE: Final = 0.005
+"""The same while calls wait."""
+RETRY: Final = 0.25
+"""Seconds until the store is asked again that did not answer."""
+MOST: Final = 200
+"""Agents in one question: Redis does nothing else meanwhile."""
+LOOK_AGAIN: Final = 5
+"""Beats after which an agent that its budget has paused is asked about, though nobody calls."""
+
+
+@attrs.define(eq=False)
+class Cluster(Service):
+    """Keeps `link` true, and what all agents hold of the fleet's. `flush` hands the journal what came of an answer."""
+
+    live: ILive
+    link: Link
+    clock: FleetClock
+    tidings: Tidings
+    fleet: Fleet
+    moment: Callable[[], Moment]
+    reactor: Any
+    alert: Callable[[Alert], None]
+    flush: Callable[[], None]
+    _due: set[str] = attrs.Factory(set)
+    """To be told of, when their turn comes."""
+    _holding: set[str] = attrs.Factory(set)
+    """Agents that hold something, as of the latest answers."""
+    _waiting: dict[str, list[Deferred[None]]] = attrs.Factory(dict)
+    _asking: bool = False
+    _asked: float = 0.0
+    _next: Any = None
+    _epoch: str = ""
+    _beats: int = 0
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Connect, and tell of everything once: the store may not know how the last run of this process ended."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self.link.wake = lambda: self._soon(SOON)
+        self.link.stand, self.link.circuit = self.tidings.stand, self.tidings.circuit
+        self.live.start(self._heard)
+        self.link.urgent.update(agent.id for agent in self.fleet)
+        self._ask(beat=True)
+
+    def stopService(self) -> "Deferred[None]":
+        """Give everything back, and say goodbye."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._leave())
+
+    async def _leave(self) -> None:
+        self.link.wake = lambda: None
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        agents = {agent.id for agent in self.fleet if agent.id in self._holding or agent.id in self.link.changed}
+        for agent in self._states(agents):
+            agent.retire()
+        while agents and not self.link.away:
+            portion, agents = _portion(agents)
+            now = self.moment()
+            try:
+                await self.live.sync([agent.ask(now) for agent in self._states(portion)])
+            except GatewayError:
+                break
+        await self.live.close()
+
+    def borrowed(self, agent: str) -> "Deferred[None]":
+        """Fires when a question about this agent that is not asked yet has been answered, or was not answered in time."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.setdefault(agent, []).append(waiting)
+        self.link.urgent.add(agent)
+        self._soon(AT_ONCE)
+        return waiting
+
+    def beat(self) -> None:
+        """Once a second: everything that has changed, and what is held for nothing."""
+        now = self.moment()
+        self._beats += 1
+        self._due |= self.link.changed
+        self.link.changed.clear()
+        self._due.update(agent.id for agent in self._states(self._holding) if agent.holds_idle(now))
+        if self._beats % LOOK_AGAIN == 0:
+            self._due.update(agent.id for agent in self.fleet if agent.pause is not None and agent.pause.by == "budget")
+        self._ask(beat=True)
+
+    # one question at a time
+
+    def _soon(self, pause: float) -> None:
+        """Ask, but no sooner than `pause` seconds after the last time."""
+        if self._asking or not self.running:
+            return
+        at = max(self._asked + pause, self.reactor.seconds())
+        if self._next is not None and self._next.active():
+            if self._next.getTime() <= at:
+                return
+            self._next.cancel()
+        self._next = self.reactor.callLater(at - self.reactor.seconds(), self._ask)
+
+    def _ask(self, beat: bool = False) -> None:
+        """What is urgent first, then the rest, as far as it goes into one question."""
+        if self._asking or not self.running or not (beat or self.link.urgent):
+            return
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        names, _ = _portion(self.link.urgent)
+        if beat or len(names) < MOST:
+            names |= _portion(self._due, MOST - len(names))[0]
+        for done in (self.link.urgent, self._due, self.link.changed):
+            done -= names
+        answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
+        now = self.moment()
+        asks = [agent.ask(now) for agent in self._states(names)]
+        self._asking, self._asked = True, self.reactor.seconds()
+        sent = self.clock.steady()
+        asked = self.live.sync(asks)
+        asked.addCallbacks(self._answered, self._unanswered, (asks, sent), errbackArgs=(asks,))
+        asked.addErrback(lambda failure: self._log.failure("an answer of the shared store was of no use", failure))
+        asked.addBoth(lambda _: self._go_on(answered))
+
+    def _go_on(self, answered: Iterable["Deferred[None]"]) -> None:
+        """The question is over: let go who has waited for it, and ask the next one."""
+        self._asking = False
+        self.flush()
+        for waiting in answered:
+            waiting.callback(None)
+        if self._waiting:
+            self._soon(AT_ONCE)
+        elif self.link.urgent:
+            self._soon(RETRY if self.link.away else SOON)
+
+    def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
+        link, was_away = self.link, not self.link.up
+        link.confirmed = self.clock.heard(synced.now, sent)
+        link.up, link.grace, link.members = True, synced.grace, max(1, synced.members)
+        if synced.epoch != self._epoch:
+            if self._epoch:
+                link.urgent.update(agent.id for agent in self.fleet)
+            self.tidings.all_again()
+            self._epoch = synced.epoch
+        now = self.moment()
+        for ask, grant in zip(asks, synced.grants, strict=False):
+            agent = self.fleet.get(ask.agent)
+            if agent is not None:
+                self._take(agent, ask, grant, now)
+        if was_away:
+            self.alert(Alert(now.wall, "store", "the shared store answers again: what was spent meanwhile is told"))
+            self.tidings.again()
+
+    def _take(self, agent: AgentState, ask: Ask, grant: Grant, now: Moment) -> None:
+        if grant.turned:
+            self.link.urgent.add(agent.id)
+            return
+        for crossing in agent.granted(ask, grant, now):
+            self.fleet.crossed(agent, crossing, now)
+        if agent.holds:
+            self._holding.add(agent.id)
+        else:
+            self._holding.discard(agent.id)
+        self.fleet.watch_budget(agent, now)
+        agent.account.stop_streams(now.wall)
+
+    def _unanswered(self, failure: Any, asks: list[Ask]) -> None:
+        failure.trap(GatewayError)
+        self._due.update(ask.agent for ask in asks)
+        if self.link.up:
+            self.link.up = False
+            text = f"the shared store does not answer ({failure.getErrorMessage()}): going on with what is borrowed"
+            self.alert(Alert(self.moment().wall, "store", text))
+        if self.running:
+            self._next = self.reactor.callLater(RETRY, self._ask, True)
+
+    def _heard(self, news: Any) -> None:
+        self.tidings.heard(news)
+        self.flush()
+
+    def _states(self, names: Iterable[str]) -> Iterable[AgentState]:
+        return [state for name in names if (state := self.fleet.get(name)) is not None]
+
+
+def _portion(names: set[str], most: int = MOST) -> tuple[set[str], set[str]]:
+    """Some of them, and the rest."""
+    if len(names) <= most:
+        return set(names), set()
+    some = set(list(names)[: max(0, most)])
+    return some, names - some
