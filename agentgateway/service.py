@@ -42,13 +42,15 @@ from agentgateway.web.live import Live
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.problems import Problem
-from agentgateway.web.management.resource import management
+from agentgateway.web.management.resource import alone, management
 from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.outbox import Outbox
 from agentgateway.wire.server import Server
 from agentgateway.wiring import maker, server_limits
+from agentgateway.workers.control import Control
 from agentgateway.workers.place import Place
+from agentgateway.workers.siblings import Siblings
 
 _log = Logger("agentgateway")
 
@@ -64,6 +66,7 @@ class GatewayService(MultiService):
         self._reactor = reactor
         self._place = place
         self._handed = {} if place is None else place.handed
+        self._siblings: Siblings | None = None
         now = self._moment()
         self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
         self.alerts = Alerts(self.webhooks.post)
@@ -80,6 +83,8 @@ class GatewayService(MultiService):
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.lag = Lag(reactor.seconds, self.live, self._alerting("overload"))
         self.metrics = self._build_metrics()
+        if place is not None:
+            self._join(place)
         self.server = Server(reactor, self._site(), server_limits(config.gateway), outbox)
         self.systemd = Notifier(os.environ) if place is None else place.notifier()
         self._opened = False
@@ -164,8 +169,15 @@ class GatewayService(MultiService):
     def _site(self) -> GatewaySite:
         """What the gateway's port answers."""
         live, metrics = self.live, self.metrics.render
-        api = management(live, self.token, self.controls, self.feed, metrics, self._rest)
+        api = management(live, self.token, self.controls, self.feed, metrics, self._rest, self._siblings)
         return GatewaySite(live, self.books, api)
+
+    def _join(self, place: Place) -> None:
+        """Be one worker among several: answer the others, and ask them."""
+        live = self.live
+        api = alone(live, self.token, self.controls, self.feed, self.metrics.render, self._rest)
+        Control(place.control, api, self._reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._siblings = Siblings(place, lambda: live.config.workers, self.token.secret, self._reactor)
 
     def _build_dashboard(self, dashboard: Dashboard, history: Sequence[Point]) -> None:
         from agentgateway.ops.dashboard.service import DashboardService  # WebSockets cost a third of a second to load

@@ -49,9 +49,9 @@ class Place(msgspec.Struct, frozen=True):
         """Its own management socket."""
         return control_of(self.state_dir, self.number)
 
-    def siblings(self, count: int) -> list[str]:
-        """The management sockets of the others, where there are `count` in all."""
-        return [control_of(self.state_dir, number) for number in range(count) if number != self.number]
+    def control_of(self, number: int) -> str:
+        """The management socket of another one."""
+        return control_of(self.state_dir, number)
 
     def notifier(self) -> "PipeNotifier":
         """Tells the parent how this worker stands."""

@@ -114,7 +114,7 @@ class Supervisor(MultiService):
 
     def renew(self) -> "Deferred[None]":
         """Replace every worker by a new process, which runs the code that is installed now."""
-        return self._in_turn(self._roll)
+        return self._in_turn(self._renew)
 
     def _in_turn(self, work: Callable[[], Awaitable[None]]) -> "Deferred[None]":
         done: Deferred[None] = self._one_by_one.run(lambda: ensureDeferred(self._told(work)))
@@ -128,7 +128,7 @@ class Supervisor(MultiService):
         try:
             await work()
         except ConfigError as error:
-            self._log.error("not reloaded, nothing has changed:\n{error}", error=str(error))
+            self._log.error("nothing has changed:\n{error}", error=str(error))
         except GatewayError as error:
             self._log.error("{error}", error=str(error))
         except Exception:
@@ -171,6 +171,10 @@ class Supervisor(MultiService):
                 held.stopService()
             raise SupervisorError(f"not reloaded, nothing has changed: {error}")
         self._held |= new
+
+    async def _renew(self) -> None:
+        load(self._config.path, os.environ)  # no worker would come back with a broken file
+        await self._roll()
 
     async def _roll(self) -> None:
         """Each worker ends its calls and comes back, while the others serve; where one does not, the rest is left alone."""

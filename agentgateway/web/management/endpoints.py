@@ -16,7 +16,7 @@ from agentgateway.web.live import Live
 from agentgateway.web.management import logs
 from agentgateway.web.management.bodies import parse
 from agentgateway.web.management.controls import Controls, Order
-from agentgateway.web.management.feed import Feed
+from agentgateway.web.management.feed import Feed, Follower
 from agentgateway.web.management.formats import CONTENT_TYPES
 from agentgateway.web.management.openapi import DOCUMENT
 from agentgateway.web.management.problems import Problem
@@ -62,7 +62,7 @@ class Endpoints:
 
     async def health(self, asked: Asked) -> Answer:
         """Open to everybody; 503 while draining, so that a load balancer looks elsewhere."""
-        return _json(self._state(), 503 if self._live.draining else 200)
+        return json_answer(self.state(), 503 if self._live.draining else 200)
 
     async def status(self, asked: Asked) -> Answer:
         """The gateway and all its agents."""
@@ -71,19 +71,20 @@ class Endpoints:
             if index and index % SLICE == 0:
                 await self._rest()
             views.append(agent_view(agent, now))
-        gateway = self._state() | {
+        gateway = self.state() | {
             "started": iso(live.started.wall),
             "config": live.config.path,
             "listen": list(live.config.gateway.listen),
             "timezone": live.config.gateway.timezone,
-            "cost_this_hour": _total(views, "cost_this_hour"),
-            "cost_today": _total(views, "cost_today"),
-            "total_cost": _total(views, "total_cost"),
+            "cost_this_hour": total(views, "cost_this_hour"),
+            "cost_today": total(views, "cost_today"),
+            "total_cost": total(views, "total_cost"),
             "paused": sum(view["status"] == "paused" for view in views),
         }
-        return _json({"gateway": gateway, "agents": views})
+        return json_answer({"gateway": gateway, "agents": views})
 
-    def _state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
+        """The gateway, in short."""
         live = self._live
         return {
             "status": "draining" if live.draining else "ok",
@@ -111,17 +112,17 @@ class Endpoints:
 
     async def budget(self, asked: Asked) -> Answer:
         """Its budget."""
-        return _json(budget_view(self._find(asked), self._live.moment()))
+        return json_answer(budget_view(self._find(asked), self._live.moment()))
 
     async def set_budget(self, asked: Asked) -> Answer:
         """Other caps."""
         agent, caps = self._find(asked), parse(asked.body, asked.content_type, NewCaps)
         self._controls.set_caps(asked.order, agent, caps.nanos())
-        return _json(budget_view(agent, self._live.moment()))
+        return json_answer(budget_view(agent, self._live.moment()))
 
     async def reload(self, asked: Asked) -> Answer:
         """Re-read the configuration file."""
-        return _json(self._controls.reload(asked.order))
+        return json_answer(self._controls.reload(asked.order))
 
     async def metrics(self, asked: Asked) -> Answer:
         """Prometheus text."""
@@ -129,7 +130,7 @@ class Endpoints:
 
     async def openapi(self, asked: Asked) -> Answer:
         """The description of this API."""
-        return _json(DOCUMENT)
+        return json_answer(DOCUMENT)
 
     async def logs(self, asked: Asked) -> Answer | None:
         """A page of the audit log; None where the records that come later follow it, by themselves."""
@@ -137,13 +138,27 @@ class Endpoints:
         if wanted.follow and asked.request.method != b"HEAD":
             await self._follow(asked, wanted)
             return None
-        lines = await logs.records(self._live, wanted.query, self._rest)
+        lines = await self._page(wanted)
         return Answer(await logs.written(lines, wanted.format, self._rest), CONTENT_TYPES[wanted.format])
+
+    async def tail(self, asked: Asked) -> Answer:
+        """Of that page only what is in memory: for other workers, which ask the store themselves."""
+        wanted = question(asked.args)
+        lines = await logs.recent(self._live, wanted.query, self._rest)
+        return Answer(await logs.written(lines, wanted.format, self._rest), CONTENT_TYPES[wanted.format])
+
+    async def _page(self, wanted: Question) -> list[bytes]:
+        """The records asked for, oldest first."""
+        return await logs.records(self._live, wanted.query, self._rest)
 
     async def _follow(self, asked: Asked, wanted: Question) -> None:
         follower = self._feed.follow(asked.request, logs.matcher(wanted.query), wanted.format)
+        await self._begin(asked, wanted, follower)
+
+    async def _begin(self, asked: Asked, wanted: Question, follower: Follower) -> None:
+        """The page that a stream begins with."""
         try:
-            lines = await logs.records(self._live, wanted.query, self._rest)
+            lines = await self._page(wanted)
         except Problem:
             self._feed.followers.discard(follower)
             raise
@@ -152,7 +167,7 @@ class Endpoints:
         follower.begin(known, await logs.written(lines, wanted.format, self._rest))
 
     def _shown(self, agent: AgentState) -> Answer:
-        return _json(agent_view(agent, self._live.moment()))
+        return json_answer(agent_view(agent, self._live.moment()))
 
     def _find(self, asked: Asked) -> AgentState:
         agent = self._live.fleet.get(asked.agent)
@@ -161,10 +176,11 @@ class Endpoints:
         return agent
 
 
-def _json(value: object, status: int = 200) -> Answer:
+def json_answer(value: object, status: int = 200) -> Answer:
+    """`value` as JSON."""
     return Answer(msgspec.json.encode(value), status=status)
 
 
-def _total(views: list[dict[str, Any]], name: str) -> float:
+def total(views: list[dict[str, Any]], name: str) -> float:
     """A sum of money, exact again after the sum of doubles: to the nano-dollar."""
     return round(sum((float(view[name]) for view in views), 0.0), 9)

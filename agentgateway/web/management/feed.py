@@ -8,6 +8,7 @@ cannot take what it has for all there was. While nobody follows, nobody listens.
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
@@ -20,6 +21,12 @@ MAX_WAITING: Final = 4_194_304
 """Bytes kept for a follower that does not read."""
 GATHER: Final = 0.05
 """Seconds for which records are gathered before they go out."""
+
+
+class _Id(msgspec.Struct):
+    """What of a record is needed to know it again."""
+
+    id: str
 
 
 class Feed:
@@ -36,6 +43,15 @@ class Feed:
         line = encode(record)
         for follower in list(self.followers):
             follower.take(record, line)
+        self._flush_soon()
+
+    def tell(self, follower: "Follower", line: bytes) -> None:
+        """A new record (JSON) from elsewhere, to one who wants it."""
+        if follower in self.followers:
+            follower.put(msgspec.json.decode(line, type=_Id).id, line)
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._flushing is None:
             self._flushing = self._clock.callLater(GATHER, self._flush)
 
@@ -43,8 +59,8 @@ class Feed:
         self._flushing = None
         for follower in list(self.followers):
             follower.flush()
-        if not self.followers:  # not sooner: the listeners may be on their way through the list
-            self._listeners.remove(self._tell)
+        if not self.followers and self._tell in self._listeners:
+            self._listeners.remove(self._tell)  # not sooner: the listeners may be on their way through the list
 
     def follow(self, request: Any, wanted: Callable[[AuditRecord], bool], format: Format) -> "Follower":
         """One more, from now on; nothing goes out before its `begin`. Raises Problem (503) where there are too many."""
@@ -95,11 +111,14 @@ class Follower:
 
     def take(self, record: AuditRecord, line: bytes) -> None:
         """A new record."""
-        if not self._wanted(record):
-            return
+        if self._wanted(record):
+            self.put(record.id, line)
+
+    def put(self, id: str, line: bytes) -> None:
+        """A record it wants, as JSON."""
         line = one(line, self._format)
         if self._early is not None:
-            self._early.append((record.id, line))
+            self._early.append((id, line))
             self._count(line)
         else:
             self._put(line)

@@ -1,6 +1,6 @@
 """Pages of the audit log: out of memory while it reaches far enough, else joined with what the store's index has."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import Final
 
@@ -24,14 +24,19 @@ Rest = Callable[[], Awaitable[None]]
 
 async def records(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
     """The records asked for as JSON, oldest first. Raises Problem (503) where the store cannot tell."""
-    recent = await _recent(live, query, rest)
-    if len(recent) >= query.count:
-        return [encode(record) for record in recent]
+    lines = await recent(live, query, rest)
+    if len(lines) >= query.count and live.config.shared is None:  # others' records are not in this memory
+        return lines
     try:
         stored = await live.store.logs(query)
     except StoreError as error:
         raise Problem(503, "unavailable", str(error), fields=((b"Retry-After", b"1"),))
-    return _joined(stored, recent, query.count)
+    return joined((lines, stored), query.count)
+
+
+async def recent(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
+    """Of the records asked for those that are in memory."""
+    return [encode(record) for record in await _recent(live, query, rest)]
 
 
 async def written(lines: list[bytes], format: Format, rest: Rest) -> bytes:
@@ -82,10 +87,11 @@ class Key(msgspec.Struct):
 _key = msgspec.json.Decoder(Key).decode
 
 
-def _joined(stored: list[bytes], recent: list[AuditRecord], count: int) -> list[bytes]:
-    """Both in order of time, each record once: what is in memory may not be in the store yet, or already."""
-    known = {record.id for record in recent}
-    both = [(record.ts, encode(record)) for record in recent]
-    both += [(key.ts, line) for key, line in zip(map(_key, stored), stored, strict=True) if key.id not in known]
-    both.sort(key=lambda pair: pair[0])
-    return [line for _, line in both[max(0, len(both) - count) :]]
+def joined(pages: Iterable[list[bytes]], count: int) -> list[bytes]:
+    """All in order of time, each record once: what is in memory may not be in the store yet, or already."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for lines in pages:
+        for key, line in zip(map(_key, lines), lines, strict=True):
+            found.setdefault(key.id, (key.ts, line))
+    every = sorted(found.values(), key=lambda pair: pair[0])
+    return [line for _, line in every[max(0, len(every) - count) :]]

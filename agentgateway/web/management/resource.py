@@ -23,6 +23,7 @@ from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Rend
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.guard import Caller, Guard, peer_of
 from agentgateway.web.management.logs import Rest
+from agentgateway.web.management.merged import MergedEndpoints, Siblings
 from agentgateway.web.management.problems import Problem
 
 Endpoint = Callable[[Asked], Awaitable[Answer | None]]
@@ -37,8 +38,8 @@ class Route:
     is_open: bool = False
 
 
-def routes(do: Endpoints) -> tuple[Route, ...]:
-    """All there is; what is not here is proxied."""
+def routes(do: Endpoints, alone: bool = False) -> tuple[Route, ...]:
+    """All there is; what is not here is proxied. `alone`: for other workers, to which this one answers for itself."""
     agent = rb"/api/agents/(?P<agent>[^/]+)"
     return (
         _route(rb"/health", GET=do.health, is_open=True),
@@ -51,6 +52,7 @@ def routes(do: Endpoints) -> tuple[Route, ...]:
         _route(agent + rb"/pause", POST=do.pause),
         _route(agent + rb"/resume", POST=do.resume),
         _route(rb"/api/budget/(?P<agent>[^/]+)", GET=do.budget, PUT=do.set_budget),
+        *((_route(rb"/tail", GET=do.tail),) if alone else ()),
     )
 
 
@@ -64,11 +66,11 @@ class Management(Resource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, live: Live, guard: Guard, endpoints: Endpoints) -> None:
+    def __init__(self, live: Live, guard: Guard, routes: tuple[Route, ...]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._live = live
         self._guard = guard
-        self._routes = routes(endpoints)
+        self._routes = routes
 
     def render(self, request: Any) -> int:
         """Answer, now or later; a caller that leaves is worked for no longer."""
@@ -150,6 +152,14 @@ def management(
     feed: Feed,
     metrics: Render,
     rest: Rest,
+    siblings: Siblings | None = None,
 ) -> Management:
-    """The API over what the gateway's parts share."""
-    return Management(live, Guard(token), Endpoints(live, controls, feed, metrics, rest))
+    """The API over what the gateway's parts share; with `siblings` for all workers together."""
+    parts = (live, controls, feed, metrics, rest)
+    endpoints = Endpoints(*parts) if siblings is None else MergedEndpoints(*parts, siblings)
+    return Management(live, Guard(token), routes(endpoints))
+
+
+def alone(live: Live, token: AdminToken, controls: Controls, feed: Feed, metrics: Render, rest: Rest) -> Management:
+    """The API of one worker for itself, for the others."""
+    return Management(live, Guard(token), routes(Endpoints(live, controls, feed, metrics, rest), alone=True))

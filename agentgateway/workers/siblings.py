@@ -1,0 +1,168 @@
+"""Asking the other workers of this gateway, each on its own management socket, in the words of the management API.
+
+Whoever does not answer soon (it is about to start, or to stop, or hangs) is left out: what is shown is then of the others.
+"""
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.web.client import (
+    Agent,
+    FileBodyProducer,
+    HTTPConnectionPool,
+    ResponseFailed,
+    ResponseNeverReceived,
+    readBody,
+)
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from agentgateway.config.schema import Secret
+from agentgateway.workers.place import Place
+
+PATIENCE: Final = 1.0
+"""Seconds that all of them have to answer."""
+AGAIN: Final = 0.2
+"""Seconds between two attempts to follow one that is away."""
+MISSED: Final = 1_000
+"""Records that one who was away is asked for, of those it has written meanwhile."""
+_AWAY = (ConnectError, ConnectionClosed, ResponseFailed, ResponseNeverReceived, CancelledError, OSError)
+
+
+class Reply(NamedTuple):
+    """What worker `number` has answered."""
+
+    number: int
+    status: int
+    body: bytes
+
+
+@implementer(IAgentEndpointFactory)
+class _Sockets:
+    """Takes the host of a URL for a worker's number."""
+
+    def __init__(self, reactor: Any, place: Place) -> None:
+        self._reactor, self._place = reactor, place
+
+    def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
+        """The socket of that worker."""
+        return UNIXClientEndpoint(self._reactor, self._place.control_of(int(uri.host)))
+
+
+class Siblings:
+    """The other workers; `count` says how many there are in all, this one included. `token` is the admin token."""
+
+    def __init__(self, place: Place, count: Callable[[], int], token: Secret, reactor: Any) -> None:
+        self._place = place
+        self._count = count
+        self._reactor = reactor
+        self._headers = Headers({"Authorization": [f"Bearer {token.value}"], "Content-Type": ["application/json"]})
+        pool = HTTPConnectionPool(reactor)
+        pool.retryAutomatically = False
+        self._agent = Agent.usingEndpointFactory(reactor, _Sockets(reactor, place), pool)
+        self._pool = pool
+
+    @property
+    def own(self) -> int:
+        """This worker's number."""
+        return self._place.number
+
+    @property
+    def others(self) -> list[int]:
+        """The numbers of the others."""
+        return [number for number in range(self._count()) if number != self.own]
+
+    async def ask(self, method: bytes, target: bytes) -> list[Reply]:
+        """What the others answer, as many as do."""
+        asked = [ensureDeferred(self.ask_one(number, method, target)) for number in self.others]
+        return [reply for reply in await gatherResults(asked) if reply is not None]
+
+    async def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> Reply | None:
+        """What one answers; None where it does not, in time."""
+        work = ensureDeferred(self._ask(number, method, target, body))
+        return await work.addTimeout(PATIENCE, self._reactor, lambda _, __: None).addErrback(_away)
+
+    async def _ask(self, number: int, method: bytes, target: bytes, body: bytes) -> Reply:
+        response = await self._request(number, method, target, body)
+        return Reply(number, response.code, await readBody(response))
+
+    def _request(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> "Deferred[Any]":
+        producer = FileBodyProducer(BytesIO(body)) if body else None
+        asked: Deferred[Any] = self._agent.request(method, b"http://%d%b" % (number, target), self._headers, producer)
+        return asked
+
+    def follow(self, target: bytes, take: Callable[[bytes], None]) -> Callable[[], None]:
+        """Give `take` each line that the others send in answer to GET `target`, until what is returned is called.
+
+        `target` has a query. Who is away is asked again, and for what it has written since.
+        """
+        followed = [ensureDeferred(self._follow(number, target, take)) for number in self.others]
+        for each in followed:
+            each.addErrback(_away)
+
+        def stop() -> None:
+            for each in followed:
+                each.cancel()
+
+        return stop
+
+    async def _follow(self, number: int, target: bytes, take: Callable[[bytes], None]) -> None:
+        missed = b"&limit=0"
+        while True:
+            try:
+                response = await self._request(number, b"GET", target + missed)
+                await _lines(response, take)
+            except CancelledError:
+                raise
+            except _AWAY:
+                pass
+            missed = b"&limit=%d&since=%.3f" % (MISSED, time.time())
+            await deferLater(self._reactor, AGAIN)
+
+    def close(self) -> "Deferred[None]":
+        """Let go of the connections."""
+        closed: Deferred[None] = self._pool.closeCachedConnections()
+        return closed
+
+
+def _away(failure: Failure) -> None:
+    failure.trap(*_AWAY)
+
+
+def _lines(response: Any, take: Callable[[bytes], None]) -> "Deferred[None]":
+    """Give `take` the lines of a body; fires at its end."""
+    over: Deferred[None] = Deferred(lambda _: lines.transport.abortConnection())
+    lines = _Lines(take, over)
+    response.deliverBody(lines)
+    return over
+
+
+class _Lines(Protocol):
+    """Cuts a body into lines."""
+
+    transport: Any
+
+    def __init__(self, take: Callable[[bytes], None], over: "Deferred[None]") -> None:
+        self._take, self._over = take, over
+        self._begun = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Some lines, and the begin of the next one."""
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """All there was."""
+        if not self._over.called:
+            self._over.callback(None)
