@@ -31,7 +31,8 @@ class Books:
         self._changes: list[Change] = []
         self._opened = False
         self.log = AuditLog(config.audit.log_file, config.audit.max_entries, log)
-        self.store = make_store(config.store, config.gateway.state_dir, reactor, store, config.durability)
+        shared = (config.shared, config.audit.log_file)
+        self.store = make_store(config.store, config.gateway.state_dir, reactor, store, config.durability, *shared)
         outbox.before = self.flush
         self.commit = self.flush if config.durability == "power" else outbox.ask
         """What has changed is with the kernel before anything else leaves the process; with `power`, on return."""

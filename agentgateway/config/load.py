@@ -48,8 +48,11 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
         raise ConfigError(_mistakes([*problems, *_leaves(error)], path))
     if problems:
         raise ConfigError(_mistakes(problems, path))
+    state = config.gateway.state_dir.rstrip("/")
     if config.shared is not None or not _has(root, "store"):
-        config = attrs.evolve(config, store=f"sqlite:{config.gateway.state_dir.rstrip('/')}/ledger.sqlite")
+        config = attrs.evolve(config, store=f"sqlite:{state}/ledger.sqlite")
+    if config.shared is not None and config.audit.log_file is None:  # what others see is loaded from it
+        config = attrs.evolve(config, audit=attrs.evolve(config.audit, log_file=f"{state}/audit.jsonl"))
     return attrs.evolve(config, path=path)
 
 

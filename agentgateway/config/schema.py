@@ -152,7 +152,8 @@ class Dashboard:
 
 @attrs.frozen
 class Audit:
-    """`log_file` None keeps records in memory only; `max_entries` bounds the in-memory tail."""
+    """`log_file` None keeps records in memory only; with `Config.shared` there always is one. `max_entries` bounds the
+    in-memory tail."""
 
     log_file: str | None = None
     max_entries: int = 10_000

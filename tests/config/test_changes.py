@@ -36,7 +36,7 @@ class ChangesTests(SynchronousTestCase):
         """Other stores and another number of workers need a restart, and are named without what they say."""
         shared = "store: {live: 'redis://:secret@h', history: 'postgresql://h/d'}\n"
         told = changes(parse(OLD, "f", {}), parse(OLD + shared + "workers: 2", "f", {}))
-        self.assertEqual(told["needs_restart"], ["shared", "workers"])
+        self.assertEqual(told["needs_restart"], ["audit", "shared", "workers"])
         self.assertNotIn("secret", str(told))
 
     def test_nothing(self) -> None:

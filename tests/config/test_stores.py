@@ -36,6 +36,12 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(config.store, "sqlite:/s/ledger.sqlite")
         self.assertNotIn("pass", repr(config))
 
+    def test_log(self) -> None:
+        """What others see is loaded from the log, so there is one, by the file's name or in the state directory."""
+        for said, path in (("", "/s/audit.jsonl"), ("audit: {log_file: l.jsonl}\n", "l.jsonl")):
+            config = parse("gateway: {state_dir: /s}\n" + said + SHARED, "f", {})
+            self.assertEqual(config.audit.log_file, path)
+
     def test_all_of_it(self) -> None:
         """The URLs may come from the environment; what happens in an outage and for how long is kept can be said."""
         environ = {"R": "redis://h", "P": "postgres:///d?host=/run/postgresql"}
