@@ -16,7 +16,7 @@ from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts, Discard
 from agentgateway.web.broken import last_words
 from agentgateway.web.headers import answer_fields, learned
-from agentgateway.web.incoming import Incoming, on_gone
+from agentgateway.web.incoming import Incoming, forget, on_gone
 from agentgateway.web.live import Live
 from agentgateway.web.relay import DRAINED, ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
@@ -58,6 +58,7 @@ class Call:
         self._work = Work(self._serve(), self._bug)
 
     def _caller_gone(self) -> None:
+        forget(self._request)
         target = self._exchange.target
         if self._relay is not None and target is not None and target.provider.on_disconnect == "drain":
             self._draining = True

@@ -15,6 +15,12 @@ def on_gone(request: Any, tell: Callable[[], None]) -> None:
         request.notifyFinish().addErrback(lambda _: tell())
 
 
+def forget(request: Any) -> None:
+    """The caller has gone: let go of those who hold the request, the call and its relay, or none of them goes."""
+    if isinstance(request, Request):
+        request.gone = request.producer = None
+
+
 class Incoming:
     """`pending` is true while some of the body has not arrived."""
 

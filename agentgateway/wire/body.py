@@ -83,6 +83,7 @@ class IncomingBody:
             self._failure = error
             self._data = b""
             self._fire(error)
+            error.__traceback__ = None  # whoever waited is in it, and holds this
 
     def _fire(self, error: WireError | None) -> None:
         waiting, self._waiting = self._waiting, None
