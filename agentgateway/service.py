@@ -24,7 +24,9 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
+from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
+from agentgateway.ops.cluster import BEAT
 from agentgateway.ops.drain import drain, gone
 from agentgateway.ops.lag import TICK, Lag
 from agentgateway.ops.listening import listening
@@ -67,13 +69,17 @@ class GatewayService(MultiService):
         self._place = place
         self._handed = {} if place is None else place.handed
         self._siblings: Siblings | None = None
+        self._wall = time.time
+        self.alerts = Alerts(lambda alert: self.webhooks.post(alert))
+        self.membership = Membership.of(config, reactor, lambda: self.live.fleet, self._moment, self.alerts.add)
+        if self.membership is not None:
+            self._wall = self.membership.clock.now
         now = self._moment()
         self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
-        self.alerts = Alerts(self.webhooks.post)
         ledger = Ledger(Calendar.of(config.gateway.timezone))
         outbox = Outbox(reactor)
         self.books = Books(config, ledger, reactor, self._alerting("audit"), self._alerting("store"), outbox)
-        fleet = Fleet(config, ledger, now, self.books.stand, self.alerts.add)
+        fleet = self._fleet(config, ledger, now)
         self.upstreams = Upstreams(maker(reactor, outbox))
         self.live = self._build_live(config, fleet, now)
         self.books.listeners = self.live.listeners
@@ -93,6 +99,12 @@ class GatewayService(MultiService):
         if config.admin.manhole is not None:
             self._manhole(config).setServiceParent(self)
 
+    def _fleet(self, config: Config, ledger: Ledger, now: Moment) -> Fleet:
+        member = self.membership
+        if member is None:
+            return Fleet(config, ledger, now, self.books.stand, self.alerts.add)
+        return Fleet(config, ledger, now, self.books.stand, member.tidings.warn, member.link)
+
     def _add_services(self, config: Config) -> None:
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
@@ -101,6 +113,11 @@ class GatewayService(MultiService):
         for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.books.checkpoint):
             self._every(1.0, work)
         self._every(TICK, self.lag.tick)
+        if self.membership is not None:
+            cluster = self.membership.join(self.live.fleet, self._moment, self.alerts.add, self.books.flush)
+            self.live.borrowed = cluster.borrowed
+            cluster.setServiceParent(self)  # type: ignore[no-untyped-call]
+            self._every(BEAT, cluster.beat)
         if self.traces is not None:
             self.live.listeners.append(self.traces.add)
             self.traces.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -218,7 +235,7 @@ class GatewayService(MultiService):
         return lambda text: self.alerts.add(Alert(time.time(), kind, text))
 
     def _moment(self) -> Moment:
-        return Moment(self._reactor.seconds(), time.time())
+        return Moment(self._reactor.seconds(), self._wall())
 
     # timers
 

@@ -143,6 +143,7 @@ class Cluster(Service):
             done -= names
         answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
         now = self.moment()
+        self.flush()  # what is told must not be forgotten by a kill
         asks = [agent.ask(now) for agent in self._states(names)]
         self._asking, self._asked = True, self.reactor.seconds()
         sent = self.clock.steady()
