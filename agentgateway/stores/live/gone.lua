@@ -32,7 +32,16 @@ local function forget(sum, name, part)
   end
 end
 
+-- Where a window has ended since anybody told of it, the one that follows is the current one.
+local function turn_windows(sum)
+  for _, name in ipairs(STRETCHES) do
+    local over = sum[name][7]
+    if over and now >= over then sum[name] = nothing(over) end
+  end
+end
+
 local function lose(sum, part, lease)
+  turn_windows(sum)
   part.lost = {}
   for _, name in ipairs(STRETCHES) do
     part.lost[name] = nothing(sum[name][1])

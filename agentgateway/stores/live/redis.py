@@ -119,7 +119,10 @@ class RedisLive:
 
     def _in_time(self, answer: Deferred[Any]) -> Deferred[Any]:
         """Fails when it takes too long. Should this process itself have been busy, what has come by now is read first."""
-        timers = [self._reactor.callLater(PATIENCE, lambda: timers.append(self._reactor.callLater(0, answer.cancel)))]
+        timers: list[Any] = []
+        timers.append(
+            self._reactor.callLater(PATIENCE, lambda: timers.append(self._reactor.callLater(0, answer.cancel)))
+        )
 
         def told(result: Any) -> Any:
             if timers[-1].active():

@@ -10,7 +10,8 @@ the answer is a `Synced`. `run` names a start of the process; of one run, a `tur
   ag:epoch      {epoch, its begin, whether there was something before it}
   ag:version    of the latest news
 
-Sums of a stretch of time are {start, cost, calls, errors, input, output}; those of a life start at 0.
+Sums of a stretch of time are {start, cost, calls, errors, input, output, end}; those of a life start at 0, and where
+nobody has told the end yet there is none.
 This script is made of sums.lua, gone.lua, bucket.lua and sync.lua, in this order.
 ]]
 local TTL, LINGER, EXACT = 10, 3600, 2 ^ 52
@@ -43,6 +44,7 @@ local function tell(sum, part, sums)
     for i = 2, 6 do sum[i] = 0 end
   end
   if sums[1] == sum[1] then
+    sum[7] = sums[7]
     for i = 2, 6 do sum[i] = sum[i] + sums[i] - (part[1] == sum[1] and part[i] or 0) end
   end
 end

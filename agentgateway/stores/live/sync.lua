@@ -47,6 +47,7 @@ end
 local function hear(sum, part, ask)
   local lease, slots = lease_of(part), part.slots
   local told = {hour = {ask[3][1], unpack(ask[5])}, day = {ask[4][1], unpack(ask[6])}, life = {0, unpack(ask[7])}}
+  told.hour[7], told.day[7] = ask[3][2], ask[4][2]
   for _, name in ipairs(STRETCHES) do
     tell(sum[name], part[name], told[name])
     part[name] = told[name]

@@ -98,12 +98,12 @@ class MemoryLive:
     run: str = "run"
     cut: bool = False
     up: bool = True
-    _desk: Desk = attrs.field(init=False)
+    desk: Desk = attrs.field(init=False)
     _news: Callable[[News], None] | None = None
     _seen: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._desk = Desk(self.process, self.run)
+        self.desk = Desk(self.process, self.run)
 
     def start(self, news: Callable[[News], None]) -> None:
         """All there is is told at once."""
@@ -115,8 +115,8 @@ class MemoryLive:
         """Answered before this returns."""
         if self.cut:
             return self._down()
-        question = self._desk.sync(asks)
-        answer = self._desk.synced(msgspec.msgpack.encode(self.server.run(SYNC.digest, question)))
+        question = self.desk.sync(asks)
+        answer = self.desk.synced(msgspec.msgpack.encode(self.server.run(SYNC.digest, question)))
         self.up = True
         if answer.version != self._seen:
             self._catch_up(answer.version)
@@ -126,7 +126,7 @@ class MemoryLive:
         """Told to all before this returns."""
         if self.cut:
             return self._down()
-        self.server.run(TELL.digest, *self._desk.tell(kind, agent, body, again))
+        self.server.run(TELL.digest, *self.desk.tell(kind, agent, body, again))
         return succeed(None)
 
     def once(self, key: str, seconds: int) -> Deferred[bool]:
