@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config import schema
@@ -154,6 +156,60 @@ class RightTests(SynchronousTestCase):
         """A configuration that ends up in a log line shows no secret either."""
         self.assertNotIn(SECRET, repr(parse(FULL, "f", ENVIRON)))
         self.assertNotIn("hooks.example.com", repr(parse(FULL, "f", ENVIRON)))
+
+
+SPLINTERS = st.sampled_from(
+    [
+        *("", "\n", "\n  ", "\t", " ", ":", ": ", "- ", ", ", "{", "}", "[", "]", "#", "'", '"', "|\n", "? ", "---\n"),
+        *(
+            "&a ",
+            "*a",
+            "<<: *a",
+            "!!python/object/apply:os.system ",
+            "!!binary ",
+            "%YAML 9\n",
+            "\x00",
+            "\x85",
+            "\ufeff",
+            "ä",
+        ),
+        *(
+            "null",
+            "~",
+            "true",
+            "1e999",
+            "-1",
+            ".nan",
+            "0x10",
+            "1_000",
+            "9" * 400,
+            "env:NONE",
+            "file:/nowhere",
+            '"*"',
+            "''",
+        ),
+        *("agents:", "gateway:", "policies:", "condition:", "rate_limit: 1/s", "2026-01-01", "a" * 200),
+    ]
+)
+
+
+class AnyTests(SynchronousTestCase):
+    """Files that somebody's cat has walked over."""
+
+    @given(st.data())
+    def test_any_change(self, data):
+        """However a file is broken, it is taken, or refused with mistakes that say where and tell no secret."""
+        text = FULL
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(text)))
+            text = text[:at] + data.draw(SPLINTERS) + text[at + data.draw(st.integers(0, 12)) :]
+        try:
+            parse(text, "f", ENVIRON)
+        except ConfigError as error:
+            self.assertTrue(error.mistakes)
+            for mistake in error.mistakes:
+                self.assertTrue(0 <= mistake.line <= text.count("\n") + 2, mistake)
+            self.assertNotIn(SECRET, str(error))
 
 
 class FileTests(SynchronousTestCase):

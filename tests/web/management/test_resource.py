@@ -1,5 +1,7 @@
 """The management API as its callers see it: paths, methods, who may do what, and the shape of its errors."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.harness import start_gateway
@@ -104,6 +106,71 @@ class ErrorTests(SynchronousTestCase):
         reply = api.get("/api/status")
         self.assertEqual((reply.status, reply.code), (500, "internal"))
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
+
+SPLINTERS = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b"}",
+        b"[",
+        b'"',
+        b":",
+        b",",
+        b"null",
+        b"true",
+        b"-1",
+        b"1e999",
+        b"9" * 400,
+        b"\\ud800",
+        b"\x00",
+        b"\xff",
+    ]
+)
+CHANGES = st.sampled_from(
+    [
+        ("POST", "/api/agents/writer/pause", b'{"reason": "too dear"}'),
+        ("POST", "/api/agents/writer/resume", b'{"reason": null}'),
+        ("POST", "/api/agents/%2e%00/pause", b"{}"),
+        (
+            "PUT",
+            "/api/budget/writer",
+            b'{"max_cost_per_hour": 1.5, "max_cost_total": "7.000000001", "max_cost_per_day": null}',
+        ),
+        ("POST", "/api/reload", b"{}"),
+        ("GET", "/api/logs?limit=3&since=2026-01-01&format=csv", b"{}"),
+    ]
+)
+TYPES = st.sampled_from(["application/json", "application/json; charset=latin-1", "text/plain", "", "\xff/*"])
+
+
+class AnyTests(SynchronousTestCase):
+    """Requests that nobody would send by intent."""
+
+    def setUp(self):
+        """One gateway for all of them."""
+        self.api = Api(self)
+
+    @given(st.data())
+    def test_any_body(self, data):
+        """Whatever a request's body and arguments are, it is done or refused: never a mistake of ours."""
+        method, path, body = data.draw(CHANGES)
+        body = data.draw(st.binary(max_size=40)) if data.draw(st.booleans()) else body
+        for _ in range(data.draw(st.integers(0, 3))):
+            at = data.draw(st.integers(0, len(body)))
+            body = body[:at] + data.draw(SPLINTERS) + body[at + data.draw(st.integers(0, 6)) :]
+        if "?" in path:
+            at = data.draw(st.integers(path.index("?"), len(path)))
+            path = (
+                path[:at]
+                + data.draw(st.sampled_from(["%", "%ff", "&", "=", "&limit=-1", "9" * 30, "&until=x"]))
+                + path[at:]
+            )
+        reply = self.api.ask(method, path, body, content_type=data.draw(TYPES))
+        self.assertIn(reply.status, (200, 400, 404, 413, 422), reply.body)
+        if reply.status != 200:
+            self.assertTrue(reply.code)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class SocketTests(TestCase):
