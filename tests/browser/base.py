@@ -28,6 +28,7 @@ try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
 except ImportError:
     webdriver = None
 
@@ -140,6 +141,10 @@ class BrowserTestCase(SynchronousTestCase):
         self.size(1280, 800)
         self.browser.get(f"http://127.0.0.1:{self.gateway.dashboard}/session")
         self.browser.delete_all_cookies()
+        self._downloads = os.path.abspath(self.mktemp())
+        os.makedirs(self._downloads)
+        wanted = {"behavior": "allow", "downloadPath": self._downloads}
+        self.browser.execute_cdp_cmd("Browser.setDownloadBehavior", wanted)
         self.complaints()
 
     def size(self, width: int, height: int) -> None:
@@ -147,11 +152,11 @@ class BrowserTestCase(SynchronousTestCase):
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def open(self, view: str) -> None:
-        """Load the page anew, at a view, and wait until it lives."""
+    def open(self, view: str, connection: str = "Live") -> None:
+        """Load the page anew, at a view, and wait until it lives, or says another thing of its connection."""
         self.browser.get("about:blank")
         self.browser.get(f"http://127.0.0.1:{self.gateway.dashboard}/#/{view}")
-        self.until(lambda: self.text("#connection") == "Live")
+        self.until(lambda: self.text("#connection") == connection)
 
     def until(self, condition: Callable[[], Any]) -> Any:
         """Wait for what `condition` gives once it is true; a page that is just changing counts as not yet."""
@@ -188,6 +193,18 @@ class BrowserTestCase(SynchronousTestCase):
         field = self.until(lambda: self.one(selector))
         field.clear()
         field.send_keys(words)
+
+    def choose(self, label: str, option: str) -> None:
+        """Pick an option of the field with this label."""
+        fields = [one for one in self.all("label.field") if one.text.startswith(label)]
+        Select(fields[0].find_element(By.TAG_NAME, "select")).select_by_visible_text(option)
+
+    def downloaded(self, name: str) -> str:
+        """The content of a file that the page has saved, once it is whole."""
+        path = Path(self._downloads) / name
+        self.until(path.exists)
+        with path.open(newline="") as file:
+            return file.read()
 
     def log_in(self) -> None:
         """Give the page the admin token."""

@@ -1,7 +1,8 @@
 """A gateway, its stand-in provider and its dashboard as a process of their own, for a browser to look at.
 
-`python -m tests.browser.gateway GATEWAY_PORT DASHBOARD_PORT STATE_FOLDER AGENTS [history]` runs until it is ended. With
-`history` an hour and a day of made-up calls stand behind what is shown.
+`python -m tests.browser.gateway GATEWAY_PORT DASHBOARD_PORT STATE_FOLDER AGENTS [history] [closed]` runs until it is
+ended. With `history` an hour and a day of made-up calls stand behind what is shown; `closed` shows nobody anything who
+has no token.
 """
 
 import math
@@ -21,7 +22,7 @@ TEAM = ("researcher", "coder", "reviewer", "planner", "scribe", "lookout", "tran
 _MODELS = ("claude-sonnet-4-5", "claude-opus-4-1", "gpt-4o", "gpt-5", "gpt-4o-mini", "claude-haiku-4-5", "gpt-4o", "o3")
 
 
-def config(gateway: int, dashboard: int, provider: int, state: str, agents: int) -> str:
+def config(gateway: int, dashboard: int, provider: int, state: str, agents: int, closed: bool = False) -> str:
     """Eight agents with names, and so many more."""
     team: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(TEAM):
@@ -37,10 +38,16 @@ def config(gateway: int, dashboard: int, provider: int, state: str, agents: int)
     url = f"http://127.0.0.1:{provider}"
     return yaml.safe_dump(
         {
-            "gateway": {"port": gateway, "host": "127.0.0.1", "state_dir": state, "admin_token": TOKEN},
+            "gateway": {
+                **{"port": gateway, "host": "127.0.0.1", "state_dir": state, "admin_token": TOKEN},
+                "loopback_reads": not closed,
+            },
             "providers": {"anthropic": {"base_url": url}, "openai": {"base_url": url}},
             "agents": {"*": {}, **team},
-            "policies": [{"name": "many errors", "condition": "error_rate > 0.9", "action": "alert"}],
+            "policies": [
+                {"name": "many errors", "condition": "error_rate > 0.9", "action": "alert"},
+                {"name": "no o1", "condition": 'model == "o1"', "action": "deny"},
+            ],
             "dashboard": {"port": dashboard, "host": "127.0.0.1"},
             "store": f"sqlite:{state}/ledger.sqlite",
         }
@@ -90,6 +97,17 @@ def _call(dice: random.Random, at: float, agent: str, model: str) -> AuditRecord
     )
 
 
+def remember(service: Any, at: float, record: AuditRecord) -> None:
+    """Let a call have happened."""
+    service.dashboard.history.add(record, at)
+    service.live.tail.append(record)
+    agent = service.live.fleet.get(record.agent)
+    agent.last_call, agent.last_model, agent.last_provider = at, record.model, record.provider
+    account = agent.account
+    account.settle(at, account.hold(record.id, 0), round(record.cost_usd * 1e9))
+    account.count(at, error=record.status == 529, input_tokens=record.input_tokens, output_tokens=record.output_tokens)
+
+
 def main(gateway: str, dashboard: str, state: str, agents: str, *more: str) -> None:
     """Run it."""
     from twisted.internet import reactor as running
@@ -99,17 +117,11 @@ def main(gateway: str, dashboard: str, state: str, agents: str, *more: str) -> N
 
     reactor: Any = running
     provider = reactor.listenTCP(0, StandIn(reactor), interface="127.0.0.1").getHost().port
-    text = config(int(gateway), int(dashboard), provider, state, int(agents))
+    text = config(int(gateway), int(dashboard), provider, state, int(agents), "closed" in more)
     service = GatewayService(parse(text, "test.yaml", os.environ), reactor)
     service.startService()
-    now = time.time()
-    for at, record in past(now) if "history" in more else ():
-        service.dashboard.history.add(record, at)
-        account = service.live.fleet.ledger.account(record.agent or "")
-        account.settle(at, account.hold(record.id, 0), round(record.cost_usd * 1e9))
-        account.count(
-            at, error=record.status == 529, input_tokens=record.input_tokens, output_tokens=record.output_tokens
-        )
+    for at, record in past(time.time()) if "history" in more else ():
+        remember(service, at, record)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.callLater(0, print, "ready", flush=True)
     reactor.run()

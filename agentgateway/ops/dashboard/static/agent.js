@@ -10,6 +10,7 @@ import { recordTable } from "./records.js";
 import { state } from "./state.js";
 
 const EVERY = 5000;
+const pair = (middle, high) => (middle === null ? "–" : `${millis(middle)}, ${millis(high)}`);
 const fact = (name, value, kind = "") => h("div", {}, h("dt", {}, name), h("dd", { "data-kind": kind }, value));
 
 function capsCard(agent) {
@@ -58,7 +59,7 @@ export function agentView(id) {
   const none = h("div", {});
   const exports = exporter(`calls-${id}`, () => records).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
   const content = h("div", { class: "agent" }, facts, h("div", { class: "three" }, budget, limits, policies), charts.element,
-    h("div", { class: "section" }, h("h2", {}, "Recent calls"), h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), table.element, none);
+    h("div", { class: "section" }, h("h2", {}, "Recent calls"), h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), table.element, none);
   const gone = h("div", { hidden: true });
   const element = h("div", { class: "view free" }, h("a", { class: "back", href: "#/agents" }, "← All agents"), h("div", { class: "title" }, h("div", {}, h("h1", {}, h("span", {}, id), status), sub), actions), why, content, gone);
 
@@ -97,7 +98,7 @@ export function agentView(id) {
     last = agent.status;
     replace(facts, fact("This hour", dollars(agent.cost_this_hour)), fact("Today", dollars(agent.cost_today)), fact("In total", dollars(agent.total_cost)), fact("Calls a minute", number(agent.calls_per_minute)),
       fact("Calls in total", number(agent.call_count)), fact("Tokens in", count(agent.input_tokens)), fact("Tokens out", count(agent.output_tokens)), fact("Errors this hour", percent(agent.error_rate), agent.error_rate >= 0.2 ? "bad" : ""),
-      fact("Latency p50", millis(agent.p50_ms)), fact("Latency p95", millis(agent.p95_ms)), fact("First byte p95", millis(agent.ttfb_p95_ms)), fact("Last call", ago(agent.last_call)));
+      fact("Latency p50, p95", pair(agent.p50_ms, agent.p95_ms)), fact("First byte p50, p95", pair(agent.ttfb_p50_ms, agent.ttfb_p95_ms)), fact("In flight", number(agent.in_flight)), fact("Last call", ago(agent.last_call)));
     replace(budget, capsCard(agent));
     replace(limits, limitsCard(agent, detail));
     replace(policies, policiesCard(detail));

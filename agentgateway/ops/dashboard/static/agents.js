@@ -2,11 +2,12 @@
 
 import { attr, bar, h, replace, select, sparkline, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
-import { capOf, count, forecast, limit, millis, number, percent, short } from "./format.js";
+import { capOf, count, forecast, limit, many, millis, number, percent, short } from "./format.js";
 import { state } from "./state.js";
 
 const AROUND = 6; // rows kept above and below those in sight
 const worst = { open: 0, half_open: 1, closed: 2 };
+const dim = (value) => (value ? "" : "dim"); // what is nothing stands back
 const part = (cap) => (cap ? cap.spent / cap.limit : -1);
 
 // name, heading, what to sort by, whether the largest comes first
@@ -64,7 +65,7 @@ class Row {
     text(this.link, agent.id);
     attr(this.link, "href", `#/agents/${encodeURIComponent(agent.id)}`);
     text(this.model, [agent.model, agent.provider].filter(Boolean).join(" · ") || "not called yet");
-    attr(this.model, "title", agent.tags.length ? `tags: ${agent.tags.join(", ")}` : null);
+    attr(this.model, "title", [agent.model, agent.provider, ...agent.tags.map((tag) => `#${tag}`)].filter(Boolean).join(" · ") || null);
     text(this.status, agent.status);
     this.status.dataset.kind = agent.status;
     text(this.by, agent.paused ? `by ${agent.paused.by}` : "");
@@ -73,10 +74,12 @@ class Row {
     this.costs.forEach(({ name, spent, of, fill }, i) => {
       const cap = capOf(agent, name);
       text(spent, short(costs[i]));
+      spent.dataset.kind = dim(costs[i]);
       text(of, cap ? `of ${limit(cap.limit)}` : "");
       fill.set(cap ? part(cap) : null, cap ? cap.reserved / cap.limit : 0);
     });
     text(this.calls, number(agent.calls_per_minute));
+    this.calls.dataset.kind = dim(agent.calls_per_minute);
     this.spark.set(agent.spark);
     this.setPlain(agent);
   }
@@ -86,20 +89,22 @@ class Row {
     const { plain, pairs } = this;
     text(plain.forecast, ends.words);
     attr(plain.forecast, "title", ends.words === "safe" ? "At its present pace no cap is reached before it resets." : null);
-    plain.forecast.dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : "";
+    plain.forecast.dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : ends.cap ? "" : "dim";
     text(plain.tokens, count(agent.tokens_this_hour));
+    plain.tokens.dataset.kind = dim(agent.tokens_this_hour);
     text(plain.errors, percent(agent.error_rate));
-    plain.errors.dataset.kind = agent.error_rate >= 0.2 ? "bad" : agent.error_rate >= 0.05 ? "warn" : "";
+    plain.errors.dataset.kind = agent.error_rate >= 0.2 ? "bad" : agent.error_rate >= 0.05 ? "warn" : dim(agent.error_rate);
     text(pairs.latency[0], millis(agent.p50_ms));
     text(pairs.latency[1], agent.p95_ms === null ? "" : `p95 ${millis(agent.p95_ms)}`);
     text(pairs.first[0], millis(agent.ttfb_p50_ms));
     text(pairs.first[1], agent.ttfb_p95_ms === null ? "" : `p95 ${millis(agent.ttfb_p95_ms)}`);
     text(plain.flight, number(agent.in_flight));
+    plain.flight.dataset.kind = dim(agent.in_flight);
     text(pairs.rate[0], agent.rate_limit ? number(Math.floor(agent.rate_limit.available)) : "no limit");
     text(pairs.rate[1], agent.rate_limit ? `of ${agent.rate_limit.limit}` : "");
-    pairs.rate[0].dataset.kind = agent.rate_limit && agent.rate_limit.available < 1 ? "warn" : "";
+    pairs.rate[0].dataset.kind = agent.rate_limit ? (agent.rate_limit.available < 1 ? "warn" : "") : "dim";
     text(plain.circuit, agent.circuit_breaker.state.replace("_", " "));
-    plain.circuit.dataset.kind = { open: "bad", half_open: "warn" }[agent.circuit_breaker.state] ?? "";
+    plain.circuit.dataset.kind = { open: "bad", half_open: "warn" }[agent.circuit_breaker.state] ?? "dim";
   }
 }
 
@@ -120,7 +125,7 @@ export function agentsView() {
   const exports = exporter("agents", () => list).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
   const none = h("div", {});
   const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Agents"),
-    h("div", { class: "tools" }, search, status.element, provider.element, tag.element, found, h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), box, none);
+    h("div", { class: "tools" }, search, status.element, provider.element, tag.element, found, h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), box, none);
 
   function choose(name, value) {
     chosen[name] = value;
@@ -152,7 +157,7 @@ export function agentsView() {
     COLUMNS.forEach(([name], i) => attr(heads[i], "aria-sort", name !== chosen.sort ? null : chosen.down ? "descending" : "ascending"));
     provider.set([...new Set(all.map((agent) => agent.provider).filter(Boolean))].sort());
     tag.set([...new Set(all.flatMap((agent) => agent.tags))].sort().slice(0, 200));
-    text(found, list.length === all.length ? `${number(all.length)} agents` : `${number(list.length)} of ${number(all.length)} agents`);
+    text(found, list.length === all.length ? many(all.length, "agent") : `${number(list.length)} of ${many(all.length, "agent")}`);
     attr(table, "aria-rowcount", list.length + 1);
     box.hidden = list.length === 0;
     if (list.length) replace(none);

@@ -2,7 +2,7 @@
 
 import { h, replace, select, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
-import { ago, clock, number } from "./format.js";
+import { ago, clock, many } from "./format.js";
 import { state } from "./state.js";
 
 const KINDS = { pause: "warn", budget: "warn", policy: "bad", breaker: "bad", audit: "bad", store: "bad", price: "dim", resume: "ok" };
@@ -15,7 +15,7 @@ export function alertsView() {
   const kind = select("Kind", [], chosen.kind, (value) => choose("kind", value));
   const agent = select("Agent", [], chosen.agent, (value) => choose("agent", value));
   const exports = exporter("alerts", () => wanted()).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
-  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Alerts"), h("div", { class: "tools" }, kind.element, agent.element, found, h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), list, none);
+  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Alerts"), h("div", { class: "tools" }, kind.element, agent.element, found, h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), list, none);
 
   function choose(name, value) {
     chosen[name] = value;
@@ -37,8 +37,10 @@ export function alertsView() {
     agent.set([...new Set(state.alerts.map((alert) => alert.agent).filter(Boolean))].sort());
     replace(list, alerts.slice(-200).reverse().map(item));
     list.hidden = alerts.length === 0;
-    text(found, `${number(alerts.length)} alerts`);
-    replace(none, alerts.length ? [] : nothing("All is calm", "Pauses, budgets that run low, open circuits and what policies do are told here."));
+    text(found, many(alerts.length, "alert"));
+    if (alerts.length) replace(none);
+    else if (state.alerts.length) replace(none, nothing("No alert matches", "Take a filter away to see more."));
+    else replace(none, nothing("All is calm", "Pauses, budgets that run low, open circuits and what policies do are told here."));
   }
 
   update();

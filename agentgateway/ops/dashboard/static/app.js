@@ -6,7 +6,7 @@ import { alertsView } from "./alerts.js";
 import { askForToken, loginPage, logOut } from "./actions.js";
 import { callsView } from "./calls.js";
 import { h, replace, sparkline, text } from "./dom.js";
-import { clock, count, dollars, duration, number, percent } from "./format.js";
+import { clock, count, dollars, duration, many, number, percent } from "./format.js";
 import { connect } from "./net.js";
 import { providersView } from "./providers.js";
 import { events, state } from "./state.js";
@@ -25,8 +25,8 @@ const TILES = {
   calls: ["Calls a minute", (g) => number(g.calls_per_minute), (g) => `${count(g.calls_this_hour)} this hour`],
   tokens: ["Tokens a minute", (g) => count(g.tokens_per_minute), () => "in and out"],
   errors: ["Errors this hour", (g) => number(g.errors_this_hour), (g) => (g.calls_this_hour ? `${percent(g.errors_this_hour / g.calls_this_hour)} of calls` : "no calls")],
-  streams: ["Open streams", (g) => number(g.open_streams), (g) => `${number(g.in_flight)} calls in flight`],
-  health: ["Gateway", (g) => (g.status === "ok" ? "Healthy" : "Draining"), (g) => `${number(g.agents)} agents, ${number(g.paused)} paused`],
+  streams: ["Open streams", (g) => number(g.open_streams), (g) => `${many(g.in_flight, "call")} in flight`],
+  health: ["Gateway", (g) => (g.status === "ok" ? "Healthy" : "Draining"), (g) => many(g.agents, "agent") + (g.paused ? `, ${number(g.paused)} paused` : "")],
 };
 const spark = sparkline(160, 34);
 const tiles = Object.fromEntries(Object.entries(TILES).map(([name, [label]]) => {
@@ -44,7 +44,9 @@ function drawTotals() {
   }
   if (!gateway) return;
   tiles.errors.element.dataset.kind = gateway.calls_this_hour && gateway.errors_this_hour / gateway.calls_this_hour >= 0.05 ? "bad" : "";
-  tiles.health.element.dataset.kind = gateway.status === "ok" ? "ok" : "warn";
+  const lost = state.connection.kind === "lost";
+  if (lost) text(tiles.health.value, "No answer");
+  tiles.health.element.dataset.kind = lost ? "bad" : gateway.status === "ok" ? "ok" : "warn";
   spark.set(gateway.spark);
   text($("version"), `v${gateway.version}`);
   $("version").title = `up ${duration(gateway.uptime_s)}`;

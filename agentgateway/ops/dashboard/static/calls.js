@@ -19,7 +19,7 @@ export function callsView() {
   const provider = select("Provider", [], chosen.provider, (value) => choose("provider", value));
   const hold = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => toggle() }, "Hold");
   const exports = exporter("calls", () => wanted()).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
-  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Calls"), h("div", { class: "tools" }, search, outcome.element, provider.element, hold, found, h("span", { class: "push" }), h("span", { class: "sub" }, "Export"), exports), table.element, none);
+  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Calls"), h("div", { class: "tools" }, search, outcome.element, provider.element, hold, found, h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), table.element, none);
 
   function choose(name, value) {
     chosen[name] = value;

@@ -39,21 +39,20 @@ export class Chart {
   draw(history) {
     const rows = rowsOf(history);
     const data = [rows.map((row) => row.at), ...this.lines.map(([, , value]) => rows.map(value))];
-    const words = this.inWords(rows, history.span);
+    const words = this.inWords(rows);
     this.summary.textContent = words;
-    this.box.setAttribute("aria-label", `${this.title}, ${words}`);
+    this.box.setAttribute("aria-label", `${this.title} in the last ${history.span === 60 ? "hour" : "day"}: ${words}`);
     if (this.plot) this.plot.setData(data);
     else if (this.box.clientWidth) this.plot = new uPlot(this.options(), data, this.box);
   }
 
-  inWords(rows, span) {
-    const time = span === 60 ? "last hour" : "last day";
+  inWords(rows) {
     const parts = this.lines.map(([label, , value]) => {
       const values = rows.map(value).filter((one) => one !== null);
       const shown = this.sums ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
-      return `${this.lines.length > 1 ? `${label} ` : ""}${this.write(shown)}${this.sums ? "" : " at most"}`;
+      return `${this.lines.length > 1 ? `${label} ` : ""}${this.write(shown)}`;
     });
-    return `${parts.join(", ")} (${time})`;
+    return `${this.sums ? "" : "at most "}${parts.join(", ")}`;
   }
 
   options() {
@@ -62,7 +61,7 @@ export class Chart {
       width: this.box.clientWidth, height: HEIGHT, padding: [10, 8, 0, 0],
       cursor: { points: { size: 7 } }, legend: { live: true },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-      axes: [{ ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })), space: 60 },
+      axes: [{ ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })), space: 60, size: 30 },
         { ...axis, size: 62, values: (_, marks) => marks.map((value) => this.write(value)) }],
       series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) : "–") },
         ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: `${colour}1f`, points: { show: false }, spanGaps: false, value: (_, value) => this.write(value) }))],
@@ -80,14 +79,14 @@ export class Chart {
 }
 
 // All charts, of an agent, a provider or everything; fetches what they need.
-export function chartGrid(query, fetchJson) {
+export function chartGrid(query, fetchJson, title = "Charts") {
   const charts = CHARTS.map((one) => new Chart(one));
   let span = "hour";
   let busy = false;
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const pick = (name, words) => h("button", { type: "button", "aria-pressed": String(name === span), onclick: (event) => choose(name, event.currentTarget) }, words);
   const toggle = h("div", { class: "toggle", role: "group", "aria-label": "Time shown" }, pick("hour", "Last hour"), pick("day", "Last day"));
-  const element = h("section", { "aria-label": "Charts" }, h("div", { class: "section" }, h("h2", {}, "Charts"), toggle), problem, h("div", { class: "charts" }, charts.map((chart) => chart.element)));
+  const element = h("section", { "aria-label": title }, h("div", { class: "section" }, h("h2", {}, title), toggle), problem, h("div", { class: "charts" }, charts.map((chart) => chart.element)));
 
   function choose(name, button) {
     span = name;

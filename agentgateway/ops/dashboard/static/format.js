@@ -1,4 +1,6 @@
-// Numbers and times as people read them.
+// Numbers and times as people read them. What time it is the gateway says, not the clock of this machine.
+
+import { state } from "./state.js";
 
 const DASH = "–";
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 4, minimumFractionDigits: 2 });
@@ -24,6 +26,9 @@ export const limit = (value) => (Number.isInteger(value) ? `$${whole.format(valu
 export const count = (value) => (value === null || value === undefined ? DASH : value < 10000 ? whole.format(value) : compact.format(value));
 export const number = (value) => (value === null || value === undefined ? DASH : whole.format(value));
 
+export const many = (value, word) => `${whole.format(value)} ${word}${value === 1 ? "" : "s"}`;
+const present = () => state.at || Date.now();
+
 export function percent(value) {
   if (!value) return "0%";
   return value < 0.001 ? "<0.1%" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)}%`;
@@ -47,9 +52,9 @@ export function clock(iso) {
   return Number.isNaN(date.getTime()) ? String(iso) : date.toLocaleTimeString("en-GB");
 }
 
-export function ago(iso, now = Date.now()) {
+export function ago(iso) {
   if (!iso) return "never";
-  const seconds = (now - Date.parse(iso)) / 1000;
+  const seconds = (present() - Date.parse(iso)) / 1000;
   return seconds < 5 ? "now" : `${duration(seconds)} ago`;
 }
 
@@ -61,7 +66,7 @@ export function forecast(agent) {
     if (cap.spent >= cap.limit) return { seconds: 0, cap, words: "spent" };
     if (pace <= 0) continue;
     const seconds = (cap.limit - cap.spent) / pace;
-    const resets = cap.resets_at ? (Date.parse(cap.resets_at) - Date.now()) / 1000 : Infinity;
+    const resets = cap.resets_at ? (Date.parse(cap.resets_at) - present()) / 1000 : Infinity;
     if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: duration(seconds) };
   }
   return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "safe" : DASH };

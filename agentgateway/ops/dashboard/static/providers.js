@@ -1,8 +1,12 @@
-// Providers: whether they answer, how fast, and whose circuits are open towards them.
+// Providers: whether they answer, how fast, whose circuits are open towards them, and charts of the one that is chosen.
 
-import { h, replace, sparkline, state as nothing, text } from "./dom.js";
+import { chartGrid } from "./charts.js";
+import { attr, h, replace, sparkline, state as nothing, text } from "./dom.js";
 import { millis, number, percent } from "./format.js";
+import { get } from "./net.js";
 import { state } from "./state.js";
+
+const EVERY = 5000;
 
 function health(provider) {
   const rate = provider.calls_last_hour ? provider.errors_last_hour / provider.calls_last_hour : 0;
@@ -12,13 +16,14 @@ function health(provider) {
   return provider.calls_last_hour ? ["ok", "healthy"] : ["dim", "not called"];
 }
 
-function card(provider) {
+function card(provider, choose) {
   const status = h("span", { class: "outcome" });
   const spark = sparkline(320, 44);
-  const names = ["Calls, last hour", "Error rate", "Latency p50", "p95", "First byte p50", "p95 ", "Circuits open", "half open"];
+  const names = ["Calls, last hour", "Error rate", "Latency p50", "Latency p95", "First byte p50", "First byte p95", "Circuits open", "Circuits half open"];
   const values = names.map(() => h("dd", {}));
-  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), spark.element, h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])));
-  return { element, set(now) {
+  const charts = h("button", { type: "button", class: "quiet", "aria-label": `Charts of ${provider.name}`, "aria-pressed": "false", onclick: () => choose(provider.name) }, "Charts");
+  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), spark.element, h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])), h("div", { class: "more" }, charts));
+  return { element, charts, set(now) {
     const [kind, words] = health(now);
     status.dataset.kind = kind;
     text(status, words);
@@ -33,12 +38,25 @@ export function providersView() {
   const cards = new Map();
   const list = h("ul", { class: "cards" });
   const none = h("div", {});
-  const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Providers"), list, none);
+  const below = h("div", {});
+  const element = h("div", { class: "view free" }, h("h1", { class: "unseen" }, "Providers"), list, none, below);
+  let chosen = null;
+  let grid = null;
+
+  function choose(name) {
+    chosen = chosen === name ? null : name;
+    grid?.destroy();
+    grid = chosen && chartGrid(`provider=${encodeURIComponent(chosen)}`, get, `Calls to ${chosen}`);
+    replace(below, grid?.element);
+    for (const [other, { charts }] of cards) attr(charts, "aria-pressed", String(other === chosen));
+    grid?.refresh();
+    grid?.element.scrollIntoView({ block: "nearest" });
+  }
 
   function update() {
     for (const provider of state.providers) {
       if (!cards.has(provider.name)) {
-        cards.set(provider.name, card(provider));
+        cards.set(provider.name, card(provider, choose));
         list.append(cards.get(provider.name).element);
       }
       cards.get(provider.name).set(provider);
@@ -47,6 +65,10 @@ export function providersView() {
     replace(none, state.providers.length ? [] : nothing("No provider has been called", "The first call shows which one it went to."));
   }
 
+  const timer = setInterval(() => grid?.refresh(), EVERY);
   update();
-  return { title: "Providers", element, update };
+  return { title: "Providers", element, update, leave() {
+    clearInterval(timer);
+    grid?.destroy();
+  } };
 }

@@ -5,9 +5,10 @@ import { h, replace } from "./dom.js";
 import { clock, count, dollars, millis } from "./format.js";
 
 const KIND = { ok: "ok", refused: "warn", upstream_error: "bad", truncated: "bad", cut: "warn", client_gone: "dim" };
-const HEADS = ["Time", "Agent", "Model", "Outcome", "Tokens in", "out", "Cost", "Latency", "First byte"];
+const HEADS = ["Time", "Agent", "Model", "Outcome", "Tokens in", "Tokens out", "Cost", "Latency", "First byte"];
 
-export const wordsOf = (record) => (record.outcome === "ok" ? `${record.status || ""} ok`.trim() : `${record.status || ""} ${record.outcome.replace("_", " ")}`.trim());
+const byOperator = (record) => record.outcome === "ok" && record.provider === null;
+export const wordsOf = (record) => (byOperator(record) ? "by an operator" : record.outcome === "ok" ? `${record.status || ""} ok`.trim() : `${record.status || ""} ${record.outcome.replace("_", " ")}`.trim());
 
 function rowOf(record) {
   const label = `Details of the call of ${record.agent ?? "nobody known"} at ${clock(record.ts)}`;
@@ -18,7 +19,7 @@ function rowOf(record) {
     h("td", {}, time),
     h("td", { "data-label": "Agent" }, record.agent === null ? "–" : h("a", { href: `#/agents/${encodeURIComponent(record.agent)}` }, record.agent)),
     h("td", { "data-label": "Model" }, h("span", { class: "value" }, record.model ?? record.requested_model ?? (record.provider ? "–" : record.path)), record.provider && h("span", { class: "sub" }, record.stream ? `${record.provider}, stream` : record.provider)),
-    h("td", { "data-label": "Outcome" }, h("span", { class: "outcome", "data-kind": KIND[record.outcome] ?? "dim" }, wordsOf(record)), why),
+    h("td", { class: "c-outcome", "data-label": "Outcome" }, h("span", { class: "outcome", "data-kind": byOperator(record) ? "dim" : KIND[record.outcome] ?? "dim" }, wordsOf(record)), why),
     h("td", { class: "n", "data-label": "Tokens in" }, exact + count(record.input_tokens)),
     h("td", { class: "n", "data-label": "Tokens out" }, exact + count(record.output_tokens)),
     h("td", { class: "n", "data-label": "Cost" }, record.cost_usd ? exact + dollars(record.cost_usd) : "–"),

@@ -24,7 +24,7 @@ export function streamsView() {
     const line = h("tr", {},
       h("td", { "data-label": "Agent" }, h("a", { href: `#/agents/${encodeURIComponent(stream.agent)}` }, stream.agent)),
       h("td", { "data-label": "Model" }, h("span", { class: "value" }, stream.model ?? "–"), h("span", { class: "sub" }, stream.provider ?? "")),
-      h("td", { "data-label": "Since" }, clock(stream.began)), age, h("td", { "data-label": "First byte" }, millis(stream.ttfb_ms)), cost, h("td", {}, end));
+      h("td", { "data-label": "Since" }, clock(stream.began)), age, h("td", { "data-label": "First byte" }, millis(stream.ttfb_ms)), cost, h("td", { class: "n" }, end));
     return { line, set(now) {
       text(age, duration(now.age_s));
       text(cost, dollars(now.cost_so_far));

@@ -1,0 +1,59 @@
+"""The dashboard before an accessibility checker."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+from unittest import SkipTest
+
+from tests.browser.base import ROOT, BrowserTestCase
+
+AXE = "axe-core@4.14.1"
+AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+
+
+def axe() -> str:
+    """The accessibility checker, from the npm registry into a folder that git ignores."""
+    folder = ROOT / ".cache" / "axe"
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), AXE]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise SkipTest(f"{AXE} could not be installed with npm: {error}")
+    text = Path(script).read_text(encoding="utf-8")
+    if hashlib.sha256(text.encode()).hexdigest() != AXE_SHA256:
+        raise AssertionError(f"{script} is not what it was when this test was written")
+    return text
+
+
+class AccessibleTests(BrowserTestCase):
+    """What a screen reader and weak eyes meet."""
+
+    def test_accessible(self) -> None:
+        """The accessibility checker has nothing serious to say, of any view, wide or narrow."""
+        script = axe()
+        self.gateway.call("coder", "gpt-4o")
+        stream = self.gateway.stream("scribe")
+        self.addCleanup(stream.close)
+        found = []
+        for width in (1280, 390):
+            self.size(width, 800)
+            for view in ("agents", "agents/coder", "calls", "streams", "alerts", "providers"):
+                self.open(view)
+                self.until(lambda: not self.all(".spinner"))
+                self.browser.execute_script(script)
+                result = self.browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+                found += [
+                    (width, view, violation["id"], [node["target"] for node in violation["nodes"]][:3])
+                    for violation in result["violations"]
+                    if violation["impact"] in ("serious", "critical")
+                ]
+        self.assertEqual(found, [])
+
+    def test_announced(self) -> None:
+        """What happens by itself is announced: how the connection stands, that it is lost, what an action led to."""
+        self.open("agents/coder")
+        roles = {name: self.one(name).get_attribute("role") for name in ("#connection", "#banner", "#toasts")}
+        self.assertEqual(roles, {"#connection": "status", "#banner": "alert", "#toasts": "status"})
