@@ -47,6 +47,10 @@ MIGRATIONS: Final = (
 """What makes version N+1 of version N. `kinds` are the ways calls ended: see `queries`. `logs` says how far each log file
 is loaded, in bytes; `place` is the order in which records came."""
 
+_FIND: Final = """
+    SELECT relname FROM pg_class JOIN pg_namespace ON relnamespace = pg_namespace.oid
+    WHERE nspname = %s AND relname = ANY(%s)
+"""
 _SETTINGS: Final = {"search_path": SCHEMA, "timezone": "UTC", "lock_timeout": "5s", "client_min_messages": "warning"}
 
 
@@ -77,8 +81,7 @@ def _upgrade(connection: Connection[Row]) -> None:
 
 def _version(connection: Connection[Row]) -> int:
     """Of the tables there are; 0: none."""
-    (table,) = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.version",)).fetchone() or (None,)
-    if table is None:
+    if not _existing(connection, ["version"]):
         return 0
     (number,) = connection.execute("SELECT number FROM version").fetchone() or (0,)
     return int(number)
@@ -93,16 +96,20 @@ def month_of(moment: datetime) -> Month:
 def add_months(connection: Connection[Row], months: Iterable[Month]) -> None:
     """See that there are partitions for these; inside the caller's transaction."""
     names = {_partition(month): month for month in months}
-    find = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
-    if not connection.execute(find, (list(names),)).fetchone():
+    if names.keys() <= _existing(connection, names):
         return
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-    for (name,) in connection.execute(find, (list(names),)).fetchall():
+    for name in sorted(names.keys() - _existing(connection, names)):
         # a table made apart and then attached locks out neither readers nor writers of the others
         what = {"name": sql.Identifier(name), "start": _start(names[name]), "end": _start(_later(names[name], 1))}
         connection.execute(sql.SQL("CREATE TABLE {name} (LIKE audit INCLUDING DEFAULTS)").format(**what))
         attach = "ALTER TABLE audit ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
         connection.execute(sql.SQL(attach).format(**what))
+
+
+def _existing(connection: Connection[Row], names: Iterable[str]) -> set[str]:
+    """Those of our tables that there are by now; `to_regclass` would go by what it knew before it waited for the lock."""
+    return {name for (name,) in connection.execute(_FIND, (SCHEMA, list(names)))}
 
 
 def drop_months(connection: Connection[Row], before: Month) -> None:
