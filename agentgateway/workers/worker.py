@@ -7,10 +7,13 @@ where the parent reads it and puts time and name to it; standard input ends when
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import msgspec
+from twisted.internet import main
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import FileLogObserver, formatEventAsClassicLogText, globalLogBeginner
 
 from agentgateway.config.load import load
@@ -30,17 +33,18 @@ class Lifeline(FileDescriptor):
         """Standard input."""
         return self._descriptor
 
-    def doRead(self) -> None:
-        """It ends, as nobody writes to it."""
-        if not os.read(self._descriptor, 4096):
-            self.stopReading()  # type: ignore[no-untyped-call]
-            self._reactor.stop()
+    def doRead(self) -> Any:
+        """Nobody writes to it: this is its end."""
+        return None if os.read(self._descriptor, 4096) else main.CONNECTION_DONE
 
     def connectionLost(self, reason: Any) -> None:
-        """The reactor stops; the descriptor is the process's own to close."""
+        """Its end, or that of the reactor."""
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        with suppress(ReactorNotRunning):
+            self._reactor.stop()
 
 
-def main(place: Place) -> None:
+def run(place: Place) -> None:
     """Serve until a signal, or the parent's end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all its processes; the parent stops this one
     from twisted.internet import reactor
@@ -63,6 +67,6 @@ def main(place: Place) -> None:
 
 if __name__ == "__main__":
     try:
-        main(msgspec.json.decode(sys.argv[1], type=Place))
+        run(msgspec.json.decode(sys.argv[1], type=Place))
     except GatewayError as error:
         sys.exit(str(error))

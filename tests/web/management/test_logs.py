@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.config.schema import Config, Secret, Shared
 from agentgateway.domain.audit import encode, iso
 from agentgateway.domain.logquery import LogQuery
 from agentgateway.interfaces import StoreBusy
@@ -13,6 +14,7 @@ from agentgateway.web.management.logs import matcher, records
 from tests.web.management.doubles import CONFIG, Api, record
 
 START = 1_800_000_000
+ALONE = Config()
 
 
 class Stored:
@@ -31,9 +33,10 @@ class Stored:
 class Kept:
     """What `records` needs of a gateway."""
 
-    def __init__(self, tail, store):
+    def __init__(self, tail, store, config=ALONE):
         self.tail = tail
         self.store = store
+        self.config = config
 
 
 def at(second, **fields):
@@ -56,6 +59,13 @@ class RecordsTests(SynchronousTestCase):
         self.assertEqual(self.ask(kept, limit=3), ["agw_7", "agw_8", "agw_9"])
         self.assertEqual(self.ask(kept, limit=0), [])
         self.assertFalse(store.queries)
+
+    def test_shared(self):
+        """A store that others write to is asked whatever memory has: theirs may be newer."""
+        store = Stored(at(11))
+        shared = Config(shared=Shared(Secret("redis://h"), Secret("postgresql://h/d")))
+        kept = Kept([at(second) for second in range(10)], store, shared)
+        self.assertEqual(self.ask(kept, limit=2), ["agw_9", "agw_11"])
 
     def test_older(self):
         """Where memory does not reach, the store's records come before it, each once."""

@@ -1,0 +1,104 @@
+"""A gateway of several workers as processes, on a Redis and a PostgreSQL of the tests' own."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from tests import postgres
+from tests.harness import until
+from tests.operate.gateway import Gateway
+from tests.peers import ask, closed_port, request
+from tests.reality.processes import start_standin
+from tests.redis import Redis
+
+CONFIG = """
+gateway: {{listen: [{listen}], state_dir: {folder}, drain_timeout: 5}}
+providers:
+  anthropic: {{base_url: "http://127.0.0.1:{provider}"}}
+agents:
+  "*": {{}}
+  researcher: {{provider: anthropic, budget: {{max_cost_per_hour: 5}}}}
+audit: {{log_file: {folder}/audit.jsonl}}
+dashboard: {{port: {board}, host: 127.0.0.1}}
+store: {{live: "{live}", history: "{history}"}}
+workers: 2
+"""
+
+
+class Workers(Gateway):
+    """`agentgateway start` with `workers: 2`, in front of a stand-in provider; `start` runs it until all of them serve."""
+
+    def __init__(self, testcase: Any, provider: int, config: str, **listen: str) -> None:
+        self.folder = Path(mkdtemp(prefix="agw-"))  # a short path, as UNIX sockets need it
+        testcase.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        redis = Redis()
+        testcase.addCleanup(redis.stop)
+        port, board = closed_port(), closed_port()
+        self.board = board
+        path = str(self.folder / "gateway.yaml")
+        said = {"listen": f"'tcp:{port}:interface=127.0.0.1'"} | listen
+        places = {"folder": self.folder, "provider": provider, "board": board, **said}
+        text = config.format(**places, live=redis.url, history=postgres.server().database())
+        Path(path).write_text(text)
+        super().__init__(testcase, path, port)
+
+    async def start(self) -> None:
+        """Run it until every worker answers its siblings."""
+        await super().start()
+        await until(lambda: len(self.pids) == 2 and all(self.socket(number).exists() for number in (0, 1)), 20)
+
+    def socket(self, number: int) -> Path:
+        """A worker's own socket."""
+        return self.folder / f"worker-{number}" / "control.sock"
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The workers' processes, by number."""
+        parent = self.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        found = {}
+        for pid in map(int, children):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"agentgateway.workers.worker" in words:
+                found[int(json.loads(words[words.index(b"agentgateway.workers.worker") + 1])["number"])] = pid
+        return found
+
+    async def get(self, path: bytes) -> Any:
+        """What the management API says, decoded."""
+        token = b"Bearer " + (self.folder / "admin-token").read_bytes().strip()
+        answer = await ask(self.testcase, self.port, request(b"GET", path, None, (b"Authorization", token)))
+        self.testcase.assertEqual(answer.status, 200, bytes(answer.body))
+        return json.loads(bytes(answer.body))
+
+    def records(self) -> list[dict[str, Any]]:
+        """All lines of all workers' audit logs, each of which has to be whole."""
+        found = []
+        for path in self.folder.glob("audit-*.jsonl"):
+            lines = path.read_text().split("\n")
+            assert lines.pop() == ""
+            found += [json.loads(line) for line in lines]
+        return found
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        self.process.transport.signalProcess(signal.SIGTERM)
+
+
+async def started(testcase: Any, config: str = CONFIG, **listen: str) -> Workers:
+    """One that runs."""
+    _, provider = await start_standin(testcase)
+    gateway = Workers(testcase, provider, config, **listen)
+    await gateway.start()
+    return gateway
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return os.stat(f"/proc/{pid}").st_nlink > 0 and ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
