@@ -53,6 +53,7 @@ class Line:
     why: str = "not connected"
     """What the last attempt failed of."""
     _keeping: Deferred[None] | None = None
+    _closed: bool = False
     _early: list[Deferred[Any]] | None = attrs.Factory(list)
     """Who waits for the very first attempt; None once that is over."""
 
@@ -78,6 +79,7 @@ class Line:
 
     async def close(self) -> None:
         """Disconnect, for good."""
+        self._closed = True
         gone = self.protocol.whenDisconnected() if self.protocol is not None else None
         if self._keeping is not None:
             self._keeping.cancel()
@@ -86,7 +88,7 @@ class Line:
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE
-        while True:
+        while not self._closed:
             try:
                 await self._once()
                 pause = FIRST_PAUSE
@@ -96,7 +98,8 @@ class Line:
                 self.why = f"{type(error).__name__}: {error}"
                 pause = min(2 * pause, LONGEST_PAUSE)
             self._attempted()
-            await deferLater(self.reactor, pause, lambda: None)
+            if not self._closed:
+                await deferLater(self.reactor, pause)
 
     async def _once(self) -> None:
         """Connect, be of use until the connection is lost. Raises whatever prevents it."""

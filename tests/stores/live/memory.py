@@ -13,7 +13,8 @@ from zope.interface import implementer
 
 from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.interfaces import ILive, LiveError
-from agentgateway.stores.live.messages import Desk, heard, split
+from agentgateway.stores.live.feed import Feed
+from agentgateway.stores.live.messages import Desk
 from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
 
 
@@ -99,27 +100,26 @@ class MemoryLive:
     cut: bool = False
     up: bool = True
     desk: Desk = attrs.field(init=False)
-    _news: Callable[[News], None] | None = None
-    _seen: int = 0
+    _feed: Feed | None = None
 
     def __attrs_post_init__(self) -> None:
         self.desk = Desk(self.process, self.run)
 
     def start(self, news: Callable[[News], None]) -> None:
         """All there is is told at once."""
-        self._news = news
+        self._feed = Feed(news)
         self.server.listen(self._published)
-        self._catch_up()
+        self._fetch()
 
     def sync(self, asks: Sequence[Ask]) -> Deferred[Synced]:
         """Answered before this returns."""
         if self.cut:
             return self._down()
-        question = self.desk.sync(asks)
+        before, question = self.desk.epoch, self.desk.sync(asks)
         answer = self.desk.synced(msgspec.msgpack.encode(self.server.run(SYNC.digest, question)))
         self.up = True
-        if answer.version != self._seen:
-            self._catch_up(answer.version)
+        if self._feed is not None and self._feed.synced(answer, before):
+            self._fetch()
         return succeed(answer)
 
     def tell(self, kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
@@ -135,7 +135,7 @@ class MemoryLive:
 
     def close(self) -> Deferred[None]:
         """Listen no more."""
-        self._news = None
+        self._feed = None
         return succeed(None)
 
     def _down(self) -> Deferred[Any]:
@@ -143,17 +143,9 @@ class MemoryLive:
         return fail(LiveError("cut off"))
 
     def _published(self, message: bytes) -> None:
-        if not self.cut:
-            self._hear(message)
+        if not self.cut and self._feed is not None and self._feed.published(message):
+            self._fetch()
 
-    def _hear(self, message: bytes) -> None:
-        news = heard(message)
-        if self._news is not None and (news.version == 0 or news.version > self._seen):
-            self._seen = news.version or self._seen
-            self._news(news)
-
-    def _catch_up(self, version: int | None = None) -> None:
-        if version is not None and version < self._seen:
-            self._seen = 0
-        for message in split(self.server.news(self._seen)):
-            self._hear(message)
+    def _fetch(self) -> None:
+        if self._feed is not None:
+            self._feed.fetched(self.server.news(self._feed.seen))
