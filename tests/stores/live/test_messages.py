@@ -1,0 +1,34 @@
+"""Questions and answers as bytes."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.domain.lease import News
+from agentgateway.stores.live.messages import Desk, heard, split
+from tests.stores.live.asking import START, asking
+
+
+class MessageTests(SynchronousTestCase):
+    """What a process writes and reads."""
+
+    def test_turns(self) -> None:
+        """Each question says who asks, in which run, and comes after the one before."""
+        desk = Desk("one")
+        questions = [msgspec.msgpack.decode(desk.sync([asking(START)])) for _ in range(3)]
+        self.assertEqual([question[:4] for question in questions], [["one", desk.run, turn, ""] for turn in (1, 2, 3)])
+        self.assertNotEqual(questions[0][4], questions[1][4])
+        self.assertNotEqual(Desk("one").run, desk.run)
+
+    @given(st.text(max_size=20), st.binary(max_size=100))
+    def test_told(self, agent: str, body: bytes) -> None:
+        """What is told is heard, whatever it is."""
+        _, payload, kept = Desk("one").tell("standing", agent, body, False)
+        self.assertEqual(heard(b"12 " + payload), News(12, "standing", agent, "one", body))
+        self.assertEqual(kept, body)
+
+    @given(st.lists(st.binary(max_size=50), max_size=20))
+    def test_split(self, messages: list[bytes]) -> None:
+        """Messages in one text come apart where they were put together."""
+        self.assertEqual(list(split(b"".join(b"%d:%s" % (len(one), one) for one in messages))), messages)
