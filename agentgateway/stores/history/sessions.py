@@ -4,6 +4,7 @@ Whatever fails closes its connection: the next work gets a new one, made fit for
 the server stands still or the network swallows everything, has its socket shut under it, which ends it at once.
 """
 
+import re
 import socket
 import threading
 import time
@@ -34,6 +35,7 @@ DEFAULTS: Final = {
     "tcp_user_timeout": 10_000,
 }
 """What the address may say otherwise."""
+_PORTS: Final = re.compile(r"[\d,]*")
 LONGEST_TEXT: Final = 300
 """Characters of a message that are shown."""
 
@@ -63,10 +65,15 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> "Address":
-        """From a connection URI, or key=value pairs. Raises StoreError for neither."""
+        """From a connection URI, or key=value pairs. Raises StoreError for neither, without any part of it.
+
+        A password with unescaped characters would else end up in a host or port, which are shown.
+        """
         try:
             said = conninfo_to_dict(url)
-        except psycopg.Error:  # its text shows parts of what was given
+        except psycopg.Error:
+            said = {"port": "unknown"}
+        if not _PORTS.fullmatch(str(said.get("port") or "")) or "@" in str(said.get("host")):
             raise StoreError("store.history: expected an address such as postgresql://user@127.0.0.1/agentgateway")
         settings: dict[str, Any] = {**DEFAULTS, **said}
         return cls(make_conninfo("", **settings), str(said.get("password") or ""))
