@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 
 from agentgateway.config.schema import Budget
-from agentgateway.domain.caps import Cap, CapExceeded, Crossing, Estimate, Limit, Reservation, limits_of
+from agentgateway.domain.caps import Cap, CapExceeded, Crossing, Estimate, Reservation
 from agentgateway.domain.counters import PerMinute, Tallies, Tally
 from agentgateway.domain.inflight import InFlight
 from agentgateway.domain.journal import Counted, Record, Released, Reserved, Settled
+from agentgateway.domain.limits import Limits
 from agentgateway.domain.windows import Calendar
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Account:
     """Calls a minute."""
     share: "Share | None" = None
     _open: InFlight = attrs.Factory(InFlight)
-    _limits: tuple[Limit, ...] = ()
+    limits: Limits = attrs.field(init=False)
+    """The caps that are set."""
 
     def __attrs_post_init__(self) -> None:
         self.set_caps(self.budget)
@@ -102,11 +104,11 @@ class Account:
     def set_caps(self, budget: Budget) -> None:
         """Other caps, for calls in flight too."""
         self.budget = budget
-        hours, days, life = self._hours, self._days, self.life
+        own, life = self.own_windows(), self.life
         if self.share is None:
-            self._limits = limits_of(budget, lambda now: life, hours, days)
+            self.limits = Limits.of(budget, lambda now: life, *own, own)
         else:
-            self._limits = limits_of(budget, lambda now: self.total, *self.share.joint(hours, days))
+            self.limits = Limits.of(budget, lambda now: self.total, *self.share.joint(*own), own)
 
     def set_calendar(self, calendar: Calendar, now: float) -> None:
         """Other windows; what was spent in the current ones is carried over."""
@@ -117,29 +119,21 @@ class Account:
     @property
     def capped(self) -> bool:
         """Whether any cap is set."""
-        return bool(self._limits)
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        """The caps that are set, and where to look up what is spent of each."""
-        return self._limits
+        return bool(self.limits)
 
     def caps(self, now: float) -> Iterator[Cap]:
         """The caps that are set; the one that lasts longest comes first."""
-        return (limit.cap(now, self.reserved) for limit in self._limits)
+        return (limit.cap(now, self.reserved) for limit in self.limits)
 
     def fits(self, now: float, amount: int) -> Cap | None:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
-        if not self._limits:
+        if not self.limits:
             return None
-        held = max(self._open.reserved + amount, self._open.exposed + min(amount, 1))
-        for limit in self._limits:
-            spent = limit.tally(now).cost
-            if spent >= limit.limit or spent + held > limit.limit:
-                return limit.cap(now, self.reserved)
-        if self.share is not None and not self.share.covers(now, held):
+        held = self.held_with(amount)
+        cap = self.limits.in_the_way(now, held, self._open.reserved)
+        if cap is None and self.share is not None and not self.share.covers(now, held):
             return self.tightest(now)
-        return None
+        return cap
 
     def held_with(self, amount: int) -> int:
         """What all calls hold together with one more of `amount`, as caps see it."""
@@ -151,22 +145,18 @@ class Account:
 
     def room(self, now: float) -> int | None:
         """What may still be reserved under every cap, 0 or more; None where there is no cap."""
-        if not self._limits:
+        if not self.limits:
             return None
         left = max(0, self.left(now))
         return left if self.share is None else self.share.room(now, left)
 
     def left(self, now: float) -> int:
         """What the tightest cap leaves, whoever may have it; below 0 where one was passed. There must be a cap."""
-        return min([limit.limit - limit.tally(now).cost for limit in self._limits]) - self._open.reserved
+        return self.limits.left(now) - self._open.reserved
 
     def tightest(self, now: float) -> Cap | None:
         """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
-        if not self._limits:
-            return None
-        held = self._open.reserved
-        left = [max(0, limit.limit - limit.tally(now).cost - held) for limit in self._limits]
-        return self._limits[left.index(min(left))].cap(now, held)
+        return self.limits.tightest(now, self._open.reserved) if self.limits else None
 
     def quote(self, now: float, worst: int) -> int:
         """The amount to reserve for a call that costs at most `worst`.
@@ -237,14 +227,16 @@ class Account:
         """Whether running streams have to be cut; under `hard` only a lowered cap can be passed."""
         slack = 0 if self.budget.enforcement == "hard" else 1
         taken = self._open.accrued + self._open.at_risk + slack
-        over = max([limit.tally(now).cost + taken - limit.limit for limit in self._limits], default=0)
-        if slack and self.share is not None and self._limits:
+        if not self.limits:
+            return False
+        over = taken - self.limits.left(now)
+        if slack and self.share is not None:
             over = max(over, self.share.over(now, taken))
         return over > 0 and over > self._open.largest_risk()
 
     def stop_streams(self, now: float) -> None:
         """Cut the streams in flight where a cap is reached."""
-        if self._limits and self.reached(now):
+        if self.limits and self.reached(now):
             self._open.stop()
 
     def settle(self, now: float, reservation: Reservation, cost: int) -> tuple[Crossing, ...]:
@@ -262,9 +254,7 @@ class Account:
             self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now)))
         if self.share is not None:
             self.share.used(now, cost)
-        if not self._limits:
-            return ()
-        return tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, self.reserved))
+        return self.limits.spend(now, cost, self._open.reserved) if self.limits else ()
 
     def release(self, reservation: Reservation) -> None:
         """The call never went out: its money is free again. Raises NotOpen."""

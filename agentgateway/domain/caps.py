@@ -1,6 +1,7 @@
 """What an account answers with: caps as they stand, warnings, reservations; and the estimate of a call's cost."""
 
 from collections.abc import Callable, Iterator
+from math import ceil, inf
 from typing import Final, Literal, Protocol
 
 import attrs
@@ -11,6 +12,8 @@ from agentgateway.domain.counters import Tally
 from agentgateway.domain.windows import Window
 
 CapName = Literal["hour", "day", "total"]
+Spent = Callable[[float], Tally]
+"""The sums that count against a cap, as of a moment."""
 
 _MEAN_WEIGHT: Final = 8
 _DEVIATION_WEIGHT: Final = 4
@@ -43,7 +46,7 @@ class Limit:
 
     name: CapName
     limit: int
-    tally: Callable[[float], Tally]
+    tally: Spent
     window: Callable[[float], Window] | None
     warn_at: tuple[float, ...]
     marks: tuple[tuple[float, float], ...] = attrs.field(init=False)
@@ -57,6 +60,10 @@ class Limit:
         """The cap as it stands."""
         resets_at = self.window(now).end if self.window else None
         return Cap(self.name, self.limit, self.tally(now).cost, reserved, resets_at)
+
+    def to_mark(self, spent: int) -> float:
+        """What may be spent from there before the next mark is reached."""
+        return min((ceil(mark) - spent for _, mark in self.marks if mark > spent), default=inf)
 
     def crossings(self, now: float, cost: int, reserved: int) -> "Iterator[Crossing]":
         """The marks that a settlement of `cost`, booked just now, went over."""
@@ -79,7 +86,7 @@ class Windowed(Protocol):
         """The current window."""
 
 
-def limits_of(budget: Budget, life: Callable[[float], Tally], hours: Windowed, days: Windowed) -> tuple[Limit, ...]:
+def limits_of(budget: Budget, life: Spent, hours: Windowed, days: Windowed) -> tuple[Limit, ...]:
     """The caps that `budget` sets; the one that lasts longest comes first, since it says best when a refusal ends."""
     found = []
     if budget.max_cost_total is not None:

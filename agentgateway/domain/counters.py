@@ -78,6 +78,11 @@ class Tallies:
             self._turn(self.windows(now))
         return self._tally
 
+    def stays(self, now: float) -> tuple[float, float]:
+        """From when until when the clock may be for the window current at `now` to stay the current one."""
+        self.at(now)
+        return self._stays_from, self._window.end
+
     @property
     def start(self) -> int:
         """When the current window began, as of the last look."""

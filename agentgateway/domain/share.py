@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import msgspec
 
-from agentgateway.domain.caps import Crossing, Limit
+from agentgateway.domain.caps import Crossing
 from agentgateway.domain.counters import Tallies, Tally
 from agentgateway.domain.lease import NONE_GONE, Ask, BucketAsk, Grant, Sums
+from agentgateway.domain.limits import Limits
 from agentgateway.domain.link import Link, Use
 from agentgateway.domain.windows import Window
 
@@ -253,7 +254,7 @@ def _sums(tally: Tally) -> Sums:
     return (tally.cost, tally.calls, tally.errors, tally.input_tokens, tally.output_tokens)
 
 
-def _crossings(limits: tuple[Limit, ...], before: list[int], now: float, reserved: int) -> list[Crossing]:
+def _crossings(limits: Limits, before: list[int], now: float, reserved: int) -> list[Crossing]:
     found: list[Crossing] = []
     for limit, spent in zip(limits, before, strict=True):
         found += limit.crossings(now, limit.tally(now).cost - spent, reserved)
