@@ -123,12 +123,13 @@ class Cluster(Service):
         """Ask, but no sooner than `pause` seconds after the last time."""
         if self._asking or not self.running:
             return
-        at = max(self._asked + pause, self.reactor.seconds())
+        now = self.reactor.seconds()
+        wait = max(0.0, self._asked + pause - now)
         if self._next is not None and self._next.active():
-            if self._next.getTime() <= at:
+            if self._next.getTime() <= now + wait:
                 return
             self._next.cancel()
-        self._next = self.reactor.callLater(at - self.reactor.seconds(), self._ask)
+        self._next = self.reactor.callLater(wait, self._ask)
 
     def _ask(self, beat: bool = False) -> None:
         """What is urgent first, then the rest, as far as it goes into one question."""
