@@ -4,8 +4,8 @@ A store is opened once (blocking, before anything is served), told every change 
 to make a checkpoint. What it was told is with the kernel when `append` returns: killing the process loses nothing of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -145,3 +145,43 @@ class ILive(Interface):
 
     def close() -> Deferred[None]:
         """Disconnect for good."""
+
+
+class Reply(Protocol):
+    """What another worker of this gateway has answered, in the words of HTTP."""
+
+    @property
+    def number(self) -> int:
+        """Which worker."""
+
+    @property
+    def status(self) -> int:
+        """200 and so on."""
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+
+
+class Siblings(Protocol):
+    """The other workers of this gateway; who does not answer soon is left out."""
+
+    @property
+    def own(self) -> int:
+        """This worker's number."""
+
+    @property
+    def others(self) -> list[int]:
+        """Theirs."""
+
+    def ask(self, method: bytes, target: bytes) -> Awaitable[Sequence[Reply]]:
+        """What they answer, those that do."""
+
+    def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> Awaitable[Reply | None]:
+        """What one of them answers, if it does."""
+
+    def follow(self, target: bytes, take: Callable[[int, bytes | None], None]) -> Callable[[], None]:
+        """Give `take` the lines that each of them answers, by its number, until what is returned is called.
+
+        None in place of a line: what that one has said so far is over; it is asked again.
+        """

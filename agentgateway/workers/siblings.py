@@ -5,6 +5,7 @@ Whoever does not answer soon (it is about to start, or to stop, or hangs) is lef
 
 import time
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +38,9 @@ AGAIN: Final = 0.2
 MISSED: Final = 1_000
 """Records that one who was away is asked for, of those it has written meanwhile."""
 _AWAY = (ConnectError, ConnectionClosed, ResponseFailed, ResponseNeverReceived, CancelledError, OSError)
+
+
+Take = Callable[[int, bytes | None], None]
 
 
 class Reply(NamedTuple):
@@ -101,11 +105,8 @@ class Siblings:
         asked: Deferred[Any] = self._agent.request(method, b"http://%d%b" % (number, target), self._headers, producer)
         return asked
 
-    def follow(self, target: bytes, take: Callable[[bytes], None]) -> Callable[[], None]:
-        """Give `take` each line that the others send in answer to GET `target`, until what is returned is called.
-
-        `target` has a query. Who is away is asked again, and for what it has written since.
-        """
+    def follow(self, target: bytes, take: Take) -> Callable[[], None]:
+        """See `interfaces.Siblings.follow`. `target` has a query. Who was away is asked for what it wrote meanwhile."""
         followed = [ensureDeferred(self._follow(number, target, take)) for number in self.others]
         for each in followed:
             each.addErrback(_away)
@@ -116,16 +117,17 @@ class Siblings:
 
         return stop
 
-    async def _follow(self, number: int, target: bytes, take: Callable[[bytes], None]) -> None:
+    async def _follow(self, number: int, target: bytes, take: Take) -> None:
         missed = b"&limit=0"
         while True:
             try:
                 response = await self._request(number, b"GET", target + missed)
-                await _lines(response, take)
+                await _lines(response, partial(take, number))
             except CancelledError:
                 raise
             except _AWAY:
                 pass
+            take(number, None)
             missed = b"&limit=%d&since=%.3f" % (MISSED, time.time())
             await deferLater(self._reactor, AGAIN)
 

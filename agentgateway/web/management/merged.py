@@ -5,55 +5,20 @@ and standings need no asking: whatever one of them is told, the shared state tel
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from agentgateway.domain import sums
 from agentgateway.domain.audit import iso
+from agentgateway.interfaces import Siblings
 from agentgateway.web.live import Live
-from agentgateway.web.management import exposition, logs, sums
+from agentgateway.web.management import exposition, logs
 from agentgateway.web.management.controls import Controls
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Render, json_answer, total
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.questions import Question
-
-
-class Reply(Protocol):
-    """What a worker has answered."""
-
-    @property
-    def number(self) -> int:
-        """Which."""
-
-    @property
-    def status(self) -> int:
-        """Of HTTP."""
-
-    @property
-    def body(self) -> bytes:
-        """All of it."""
-
-
-class Siblings(Protocol):
-    """The other workers."""
-
-    @property
-    def own(self) -> int:
-        """This worker's number."""
-
-    @property
-    def others(self) -> list[int]:
-        """Theirs."""
-
-    def ask(self, method: bytes, target: bytes) -> Awaitable[Sequence[Reply]]:
-        """What they answer, those that do."""
-
-    def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> Awaitable[Reply | None]:
-        """What one of them answers, if it does."""
-
-    def follow(self, target: bytes, take: Callable[[bytes], None]) -> Callable[[], None]:
-        """Give `take` the lines of their answers, until what is returned is called."""
 
 
 class MergedEndpoints(Endpoints):
@@ -167,7 +132,12 @@ class MergedEndpoints(Endpoints):
     async def _follow(self, asked: Asked, wanted: Question) -> None:
         target = f"/api/logs?{_filters(wanted)}&follow=true&format=jsonl".encode()
         follower = self._feed.follow(asked.request, logs.matcher(wanted.query), wanted.format)
-        stop = self._siblings.follow(target, lambda line: self._feed.tell(follower, line))
+
+        def take(number: int, line: bytes | None) -> None:
+            if line:
+                self._feed.tell(follower, line)
+
+        stop = self._siblings.follow(target, take)
         asked.request.notifyFinish().addBoth(lambda _: stop())
         await self._begin(asked, wanted, follower)
 

@@ -17,13 +17,14 @@ from twisted.web.server import NOT_DONE_YET
 
 from agentgateway.admin import AdminToken, Headers
 from agentgateway.domain.text import printable
+from agentgateway.interfaces import Siblings
 from agentgateway.web.live import Live
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Render
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.guard import Caller, Guard, peer_of
 from agentgateway.web.management.logs import Rest
-from agentgateway.web.management.merged import MergedEndpoints, Siblings
+from agentgateway.web.management.merged import MergedEndpoints
 from agentgateway.web.management.problems import Problem
 
 Endpoint = Callable[[Asked], Awaitable[Answer | None]]

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.web.management import sums
+from agentgateway.domain import sums
 
 CIRCUIT = {"state": "closed", "errors": 0, "retry_at": None}
 BUDGET = {"max_cost_per_hour": 5.0, "reserved": 0.0, "remaining": 5.0}
