@@ -49,7 +49,7 @@ class AgentsTests(BrowserTestCase):
         self.until(lambda: self.cells("scribe"))
         self.browser.execute_script(FORECAST)
         found = self.until(lambda: self.browser.execute_script("return window.found"))
-        self.assertEqual(found, ["30 min", "safe", "spent", "–", "10 s"])
+        self.assertEqual(found, ["30 min", "safe", "spent", "–", "10 s", "5 h"])
 
     def test_filters(self) -> None:
         """The table is narrowed by name, tag, status and provider; all of it together, and back."""
@@ -222,7 +222,7 @@ FORECAST = """
 import("/format.js").then(({ forecast }) => {
   const cap = (spent, limit, name = "total") => ({ name, spent, limit, resets_at: null });
   const soon = { name: "hour", spent: 1, limit: 2, resets_at: new Date(Date.now() + 60000).toISOString() };
-  const cases = [[0.1, [cap(1, 4)]], [0.1, [soon]], [0, [cap(4, 4)]], [0.1, []], [6, [cap(1, 4), cap(1, 2, "day")]]];
+  const cases = [[0.1, [cap(1, 4)]], [0.1, [soon]], [0, [cap(4, 4)]], [0.1, []], [6, [cap(1, 4), cap(1, 2, "day")]], [0.01, [cap(1, 4)]]];
   window.found = cases.map(([pace, caps]) => forecast({ cost_per_minute: pace, caps }).words);
 });
 """

@@ -102,6 +102,7 @@ class Row {
     plain.flight.dataset.kind = dim(agent.in_flight);
     text(pairs.rate[0], agent.rate_limit ? number(Math.floor(agent.rate_limit.available)) : "no limit");
     text(pairs.rate[1], agent.rate_limit ? `of ${agent.rate_limit.limit}` : "");
+    attr(pairs.rate[1], "title", agent.rate_limit?.limit);
     pairs.rate[0].dataset.kind = agent.rate_limit ? (agent.rate_limit.available < 1 ? "warn" : "") : "dim";
     text(plain.circuit, agent.circuit_breaker.state.replace("_", " "));
     plain.circuit.dataset.kind = { open: "bad", half_open: "warn" }[agent.circuit_breaker.state] ?? "dim";

@@ -27,6 +27,9 @@ function rowsOf({ now, span, columns }) {
   return Array.from({ length: spans }, (_, i) => last - (spans - 1 - i) * span).map((at) => ({ ...(known.get(at) ?? none), at }));
 }
 
+// Which values have no neighbour: a line alone would not show them.
+const alone = (values) => values.flatMap((value, i) => (value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []));
+
 export class Chart {
   constructor([title, lines, write, sums]) {
     Object.assign(this, { title, lines, write, sums });
@@ -58,13 +61,13 @@ export class Chart {
   options() {
     const axis = { stroke: INK, grid: { stroke: GRID, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     return {
-      width: this.box.clientWidth, height: HEIGHT, padding: [10, 8, 0, 0],
+      width: this.box.clientWidth, height: HEIGHT, padding: [10, 16, 0, 0],
       cursor: { points: { size: 7 } }, legend: { live: true },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [{ ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })), space: 60, size: 30 },
         { ...axis, size: 62, values: (_, marks) => marks.map((value) => this.write(value)) }],
       series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) : "–") },
-        ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: `${colour}1f`, points: { show: false }, spanGaps: false, value: (_, value) => this.write(value) }))],
+        ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: `${colour}1f`, points: { show: true, size: 4, filter: (plot, line) => alone(plot.data[line]) }, spanGaps: false, value: (_, value) => this.write(value) }))],
     };
   }
 

@@ -15,6 +15,9 @@ export function dollars(value) {
   return "$" + (value < 0.1 ? small : cents).format(value);
 }
 
+// The same with as many places as its neighbours in a column.
+export const aligned = (value) => (value >= 0.0001 && value < 0.1 ? `$${value.toFixed(4)}` : dollars(value));
+
 // The same for where there is little room.
 export function short(value) {
   if (!value) return "$0";
@@ -47,6 +50,9 @@ export function duration(seconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
+// The same in one unit, for where there is little room.
+export const about = (seconds) => (seconds < 3600 || seconds >= 86400 ? duration(seconds) : `${Math.round(seconds / 3600)} h`);
+
 export function clock(iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? String(iso) : date.toLocaleTimeString("en-GB");
@@ -67,7 +73,7 @@ export function forecast(agent) {
     if (pace <= 0) continue;
     const seconds = (cap.limit - cap.spent) / pace;
     const resets = cap.resets_at ? (Date.parse(cap.resets_at) - present()) / 1000 : Infinity;
-    if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: duration(seconds) };
+    if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: about(seconds) };
   }
   return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "safe" : DASH };
 }

@@ -2,10 +2,10 @@
 
 import { showRecord } from "./actions.js";
 import { h, replace } from "./dom.js";
-import { clock, count, dollars, millis } from "./format.js";
+import { aligned, clock, count, millis } from "./format.js";
 
 const KIND = { ok: "ok", refused: "warn", upstream_error: "bad", truncated: "bad", cut: "warn", client_gone: "dim" };
-const HEADS = ["Time", "Agent", "Model", "Outcome", "Tokens in", "Tokens out", "Cost", "Latency", "First byte"];
+const HEADS = ["Began", "Agent", "Model", "Outcome", "Tokens in", "Tokens out", "Cost", "Latency", "First byte"];
 
 const byOperator = (record) => record.outcome === "ok" && record.provider === null;
 export const wordsOf = (record) => (byOperator(record) ? "by an operator" : record.outcome === "ok" ? `${record.status || ""} ok`.trim() : `${record.status || ""} ${record.outcome.replace("_", " ")}`.trim());
@@ -22,7 +22,7 @@ function rowOf(record) {
     h("td", { class: "c-outcome", "data-label": "Outcome" }, h("span", { class: "outcome", "data-kind": byOperator(record) ? "dim" : KIND[record.outcome] ?? "dim" }, wordsOf(record)), why),
     h("td", { class: "n", "data-label": "Tokens in" }, exact + count(record.input_tokens)),
     h("td", { class: "n", "data-label": "Tokens out" }, exact + count(record.output_tokens)),
-    h("td", { class: "n", "data-label": "Cost" }, record.cost_usd ? exact + dollars(record.cost_usd) : "–"),
+    h("td", { class: "n", "data-label": "Cost" }, record.cost_usd ? exact + aligned(record.cost_usd) : "–"),
     h("td", { class: "n", "data-label": "Latency" }, millis(record.latency_ms)),
     h("td", { class: "n", "data-label": "First byte" }, millis(record.ttfb_ms)));
 }
