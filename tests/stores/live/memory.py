@@ -61,6 +61,10 @@ class MemoryServer:
         """All there is, as dicts and lists."""
         return plain(self._redis.data())
 
+    def data_of(self, agent: str) -> Any:
+        """What there is of one agent."""
+        return plain(self._redis.data()[b"ag:a:" + agent.encode()])
+
     def table(self, value: Any) -> Any:
         """A list or dict as a table of Lua; None leaves a hole."""
         if isinstance(value, list):

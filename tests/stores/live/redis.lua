@@ -25,7 +25,7 @@ local commands = {}
 function commands.TIME()
   local now = clock()
   local seconds = math.floor(now)
-  return {tostring(seconds), string.format('%d', math.floor((now - seconds) * 1000000))}
+  return {tostring(seconds), string.format('%d', math.floor((now - seconds) * 1000000 + 0.5))}
 end
 function commands.GET(key) return data[key] or false end
 function commands.SET(key, value) data[key] = value end

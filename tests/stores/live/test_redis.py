@@ -1,19 +1,24 @@
 """The live state in a real redis-server: its promises, and what happens when it is slow, away, or back without a memory."""
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from agentgateway.domain.lease import Ask, BucketAsk, Grant
 from agentgateway.interfaces import LiveError
 from agentgateway.stores.live.redis import RedisLive
 from tests.redis import Redis
 from tests.stores.live.asking import asking
 from tests.stores.live.contract import LiveSteps, settled
+from tests.stores.live.memory import MemoryLive, MemoryServer
 
+START_OF_TEST = time.time()
 PATIENCE = 20.0
 """Seconds in which what is waited for must come about."""
 
@@ -54,6 +59,54 @@ class RedisSteps(TestCase):
 
 class RedisLiveTests(LiveSteps, RedisSteps):
     """The promises."""
+
+
+class SameTests(RedisSteps):
+    """The server and what stands for it in other tests."""
+
+    async def test_the_same_answers(self) -> None:
+        """Asked the same at the same time, they answer the same."""
+        dice = random.Random(3)
+        memory = MemoryServer(lambda: answer.now)
+        names = ("one", "two", "three")
+        pairs = [(self.make(name), MemoryLive(memory, name, "run")) for name in names]
+        for live, _ in pairs:
+            live.start(lambda news: None)
+        for _ in range(300):
+            live, likeness = dice.choice(pairs)
+            asks = [some_ask(dice) for _ in range(dice.randrange(4))]
+            answer = await live.sync(asks)
+            alike = await likeness.sync(asks)
+            self.assertEqual([plain(grant) for grant in answer.grants], [plain(grant) for grant in alike.grants])
+            self.assertEqual((answer.grace, answer.members), (alike.grace, alike.members))
+
+
+def some_ask(dice: random.Random) -> Ask:
+    """Any numbers, small and large, that a process could tell."""
+    spent = dice.choice((0, 1, 128, 70_000, 2**31, 2**40))
+    bucket = BucketAsk(
+        "calls", dice.choice((1, 100)), dice.choice((1, 86400)), dice.randrange(300), dice.randrange(400)
+    )
+    return asking(
+        START_OF_TEST,
+        agent=dice.choice(("writer", "reader")),
+        caps=dice.choice(((None, None, None), (10**6, None, 2**52), (None, 2**45, None))),
+        spent=spent,
+        in_hour=spent // 2,
+        held=spent + dice.choice((0, 5, 2**33)),
+        need=spent + dice.randrange(1000),
+        want=spent + dice.randrange(2**35),
+        slots_held=dice.randrange(3),
+        slots=dice.randrange(6),
+        max_slots=dice.choice((None, 4)),
+        buckets=(bucket,) * dice.randrange(2),
+    )
+
+
+def plain(grant: Grant) -> tuple[Any, ...]:
+    """Its values, to compare."""
+    fields = tuple(getattr(grant, name) for name in Grant.__struct_fields__[:-1])
+    return (*fields, msgspec.msgpack.decode(grant.gone))
 
 
 class PasswordTests(LiveSteps, RedisSteps):
