@@ -54,6 +54,8 @@ class Account:
     _open: InFlight = attrs.Factory(InFlight)
     limits: Limits = attrs.field(init=False)
     """The caps that are set."""
+    capped: bool = attrs.field(init=False)
+    """Whether any is."""
 
     def __attrs_post_init__(self) -> None:
         self.set_caps(self.budget)
@@ -109,6 +111,7 @@ class Account:
             self.limits = Limits.of(budget, lambda now: life, *own, own)
         else:
             self.limits = Limits.of(budget, lambda now: self.total, *self.share.joint(*own), own)
+        self.capped = len(self.limits) > 0
 
     def set_calendar(self, calendar: Calendar, now: float) -> None:
         """Other windows; what was spent in the current ones is carried over."""
@@ -116,18 +119,13 @@ class Account:
         self._days = Tallies.restore(calendar.day, self._days.rows(), now)
         self.set_caps(self.budget)
 
-    @property
-    def capped(self) -> bool:
-        """Whether any cap is set."""
-        return bool(self.limits)
-
     def caps(self, now: float) -> Iterator[Cap]:
         """The caps that are set; the one that lasts longest comes first."""
         return (limit.cap(now, self.reserved) for limit in self.limits)
 
     def fits(self, now: float, amount: int) -> Cap | None:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
-        if not self.limits:
+        if not self.capped:
             return None
         held = self.held_with(amount)
         cap = self.limits.in_the_way(now, held, self._open.reserved)
@@ -145,7 +143,7 @@ class Account:
 
     def room(self, now: float) -> int | None:
         """What may still be reserved under every cap, 0 or more; None where there is no cap."""
-        if not self.limits:
+        if not self.capped:
             return None
         left = max(0, self.left(now))
         return left if self.share is None else self.share.room(now, left)
@@ -156,7 +154,7 @@ class Account:
 
     def tightest(self, now: float) -> Cap | None:
         """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
-        return self.limits.tightest(now, self._open.reserved) if self.limits else None
+        return self.limits.tightest(now, self._open.reserved) if self.capped else None
 
     def quote(self, now: float, worst: int) -> int:
         """The amount to reserve for a call that costs at most `worst`.
@@ -227,7 +225,7 @@ class Account:
         """Whether running streams have to be cut; under `hard` only a lowered cap can be passed."""
         slack = 0 if self.budget.enforcement == "hard" else 1
         taken = self._open.accrued + self._open.at_risk + slack
-        if not self.limits:
+        if not self.capped:
             return False
         over = taken - self.limits.left(now)
         if slack and self.share is not None:
@@ -236,7 +234,7 @@ class Account:
 
     def stop_streams(self, now: float) -> None:
         """Cut the streams in flight where a cap is reached."""
-        if self.limits and self.reached(now):
+        if self.capped and self.reached(now):
             self._open.stop()
 
     def settle(self, now: float, reservation: Reservation, cost: int) -> tuple[Crossing, ...]:
@@ -254,7 +252,7 @@ class Account:
             self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now)))
         if self.share is not None:
             self.share.used(now, cost)
-        return self.limits.spend(now, cost, self._open.reserved) if self.limits else ()
+        return self.limits.spend(now, cost, self._open.reserved) if self.capped else ()
 
     def release(self, reservation: Reservation) -> None:
         """The call never went out: its money is free again. Raises NotOpen."""
