@@ -22,6 +22,8 @@ from agentgateway.stores.live.scripts import MISSED, SYNC, TELL, Script
 
 PATIENCE: Final = 0.1
 """Seconds that an answer may take."""
+STEPS: Final = 4
+"""Looks at whether that is over."""
 PORTION: Final = 500
 """News fetched at once."""
 
@@ -118,17 +120,21 @@ class RedisLive:
         return answer
 
     def _in_time(self, answer: Deferred[Any]) -> Deferred[Any]:
-        """Fails when it takes too long. Should this process itself have been busy, what has come by now is read first."""
-        timers: list[Any] = []
-        timers.append(
-            self._reactor.callLater(PATIENCE, lambda: timers.append(self._reactor.callLater(0, answer.cancel)))
-        )
+        """Fails when it takes too long. The time is counted in steps: one in which this process was busy counts once."""
+        waiting: list[Any] = []
+
+        def look(left: int) -> None:
+            if left:
+                waiting[:] = [self._reactor.callLater(PATIENCE / STEPS, look, left - 1)]
+            else:
+                answer.cancel()
 
         def told(result: Any) -> Any:
-            if timers[-1].active():
-                timers[-1].cancel()
+            if waiting[0].active():
+                waiting[0].cancel()
             return result
 
+        look(STEPS)
         return answer.addBoth(told)
 
     def _subscriber(self) -> Any:
