@@ -6,9 +6,10 @@ import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from msgspec import Raw
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.domain.lease import LINGER, TTL, Ask, Sums, Synced
+from agentgateway.domain.lease import LINGER, NONE_GONE, TTL, Ask, Sums, Synced
 from agentgateway.stores.live.scripts import SYNC
 from tests.stores.live.memory import MemoryLive, MemoryServer
 
@@ -32,6 +33,7 @@ class Process:
     """What its calls in flight may cost at most."""
     ceiling: int = 0
     confirmed: float = 0.0
+    gone: Raw = NONE_GONE
     dead: bool = False
 
     @property
@@ -64,6 +66,7 @@ class Process:
             self.ceiling,
             using + need,
             using + want,
+            gone=self.gone,
         )
 
 
@@ -91,7 +94,7 @@ class Leases(RuleBasedStateMachine):
 
     def learn(self, process: Process, answer: Synced) -> None:
         """The answer arrives."""
-        process.ceiling, process.confirmed = answer.grants[0].ceiling, self.now
+        process.ceiling, process.confirmed, process.gone = answer.grants[0].ceiling, self.now, answer.grants[0].gone
 
     @rule(name=processes, need=amounts, more=amounts)
     def sync(self, name: str, need: int, more: int) -> None:
@@ -120,6 +123,15 @@ class Leases(RuleBasedStateMachine):
         """A question arrives that nobody waits for; one of an earlier run only if no later run has asked."""
         question = self.late.pop(data.draw(st.integers(0, len(self.late) - 1)))
         self.server.run(SYNC.digest, question)
+
+    @precondition(lambda self: not any(process.dead or process.live.cut for process in self.processes.values()))
+    @rule()
+    def flush(self) -> None:
+        """All is forgotten; everybody finds out with the next beat."""
+        self.late.clear()
+        self.server.flush()
+        for name in NAMES:
+            self.sync(name, 0, 0)
 
     @rule(name=processes, amount=st.integers(1, 100))
     def reserve(self, name: str, amount: int) -> None:
