@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.harness import start_gateway
 from tests.peers import ask, request
-from tests.web.management.doubles import CONFIG, Api
+from tests.web.management.doubles import CONFIG, TOKEN, Api
 
 READS = ("/api/status", "/api/agents/writer", "/api/budget/writer", "/api/logs", "/metrics", "/api/openapi.json")
 
@@ -39,6 +39,12 @@ class ReadingTests(SynchronousTestCase):
             {"host": b"10.1.2.3:8080"},
         ):
             self.assertEqual(api.get("/api/status", **headers).status, 401, headers)
+
+    def test_token_in_the_url(self):
+        """A token in the URL opens nothing: it would stand in logs and histories."""
+        api = Api(self)
+        for name in ("token", "access_token", "key", "authorization"):
+            self.assertEqual(api.get(f"/api/status?{name}={TOKEN}", via="1.1 proxy").status, 401)
 
     def test_foreign_pages(self):
         """A page of another site that has a browser on this machine ask gets nothing."""
