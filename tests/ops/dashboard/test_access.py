@@ -54,6 +54,14 @@ class AccessTests(Served):
             answered, head, _ = await self.ask("POST", "/login", body)
             self.assertEqual((answered, "Set-Cookie" in head), (status, False), body)
 
+    async def test_token_in_the_url(self) -> None:
+        """A token in the URL opens nothing: it would stand in logs and histories."""
+        for path in (f"/session?token={TOKEN}", f"/session?access_token={TOKEN}"):
+            _, _, body = await self.ask("GET", path, Host="gateway.example")
+            self.assertEqual(json.loads(body), {"view": False, "act": False})
+        client = await self.client(f"/ws?token={TOKEN}", Host="gateway.example")
+        self.assertEqual(client.status, 401)
+
     async def guess(self, **fields: str | None) -> list[int]:
         """The statuses of so many wrong log-ins, and of one more."""
         return [(await self.ask("POST", "/login", b'{"token": "x"}', **fields))[0] for _ in range(RATE.count + 1)]
