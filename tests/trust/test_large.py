@@ -178,6 +178,25 @@ class LargeTests(TestCase):
 
         return ensureDeferred(scenario())
 
+    def test_heads(self) -> Any:
+        """A header line of 17 kB, 600 headers, a head without end: 431 with a body that says why, and nothing is kept."""
+
+        async def scenario() -> None:
+            gateway = await self.setting(CONFIG)
+            before = gateway.process.resident
+            for fields in (
+                b"x-long: %b\r\n" % (b"y" * 17_000),
+                b"".join(b"x-%d: y\r\n" % number for number in range(600)),
+                b"x-more: %b\r\n" % (b"y" * 15_000) * 2_000,
+            ):
+                answer = await ask(self, gateway.port, HEAD + fields + b"Content-Length: 2\r\n\r\n{}")
+                self.assertEqual((answer.status, answer.ended, answer.one(b"connection")), (431, True, "close"))
+                self.assertEqual(answer.one(b"x-agentgateway-reason"), "bad_request")
+                self.assertEqual(json.loads(bytes(answer.body))["error"]["type"], "invalid_request_error")
+            self.assertLess(peak(gateway.process) - before, MOST)
+
+        return ensureDeferred(scenario())
+
     def test_bomb(self) -> Any:
         """A compressed request is never unpacked, and no large body ever goes to a temporary file."""
 

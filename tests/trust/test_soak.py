@@ -13,7 +13,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from tests.harness import connect, reactor, until
-from tests.peers import request
+from tests.ops.dashboard.served import SocketClient
+from tests.peers import closed_port, request
 from tests.reality.processes import start_standin
 from tests.trust.gateway import Gateway, pause, start
 from tests.trust.load import CONFIG, ROUGH, STEADY, Load, served
@@ -21,12 +22,13 @@ from tests.trust.load import CONFIG, ROUGH, STEADY, Load, served
 SECONDS = float(os.environ.get("SOAK", "30"))
 SEED = 20_260_701
 WORKERS = 12
+BOARD = "dashboard: {{host: 127.0.0.1, port: PORT}}"
 GROWTH = 6 << 20
 """Bytes of memory it may have more at the end than after the first third."""
 
 
 class SoakTests(TestCase):
-    """Streams, whole answers, callers who leave, faults, reloads and followers, for a while."""
+    """Streams, whole answers, callers who leave, faults, reloads, followers of the log and viewers, for a while."""
 
     timeout = SECONDS + 90
 
@@ -50,14 +52,24 @@ class SoakTests(TestCase):
         follower.transport.write(request(b"GET", b"/api/logs?follow=true&format=jsonl", None, fields))
         return follower
 
+    async def view(self, stalled: bool) -> Any:
+        """A viewer of the dashboard, who may never read."""
+        viewer = await connect(self, self.board)
+        if stalled:
+            viewer.transport.pauseProducing()
+        SocketClient(viewer).ask("/ws", Host=f"127.0.0.1:{self.board}")
+        return viewer
+
     async def minute(self, gateway: Gateway, seconds: float) -> None:
-        """Reloads, log rotations and followers that come and go, meanwhile."""
+        """Reloads, followers of the log and viewers that come and go, meanwhile."""
         until_then, followers = reactor.seconds() + seconds, []
         while reactor.seconds() < until_then:
             await self.reload(gateway, gateway.said.count("reloaded"))
-            followers.append(await self.follow(gateway, len(followers) % 2 == 0))
+            followers.append(await self.follow(gateway, len(followers) % 4 == 0))
+            followers.append(await self.view(len(followers) % 4 == 3))
             await pause(0.7)
-            if len(followers) > 3:
+            if len(followers) > 6:
+                followers.pop(0).transport.abortConnection()
                 followers.pop(0).transport.abortConnection()
         for follower in followers:
             follower.transport.abortConnection()
@@ -81,7 +93,11 @@ class SoakTests(TestCase):
         async def scenario() -> None:
             _, provider = await start_standin(self)
             _, rough = await start_standin(self)
-            gateway = await start(self, provider, CONFIG.replace("ROUGH", str(rough)))
+            self.board = closed_port()
+            config = CONFIG.replace("ROUGH", str(rough)).replace(
+                "dashboard: false", BOARD.replace("PORT", str(self.board))
+            )
+            gateway = await start(self, provider, config)
             load = Load(gateway, random.Random(SEED))
             load.start(WORKERS)
             await self.minute(gateway, SECONDS / 3)
