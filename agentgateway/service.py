@@ -24,6 +24,7 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
+from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.cluster import BEAT
@@ -50,7 +51,7 @@ from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.outbox import Outbox
 from agentgateway.wire.server import Server
 from agentgateway.wiring import maker, server_limits
-from agentgateway.workers.control import Control
+from agentgateway.workers.control import Control, Root
 from agentgateway.workers.place import Place
 from agentgateway.workers.siblings import Siblings
 
@@ -193,16 +194,20 @@ class GatewayService(MultiService):
         """Be one worker among several: answer the others, and ask them."""
         live = self.live
         api = alone(live, self.token, self.controls, self.feed, self.metrics.render, self._rest)
-        Control(place.control, api, self._reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._control = Root(api)
+        Control(place.control, self._control, self._reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
         self._siblings = Siblings(place, lambda: live.config.workers, self.token.secret, self._reactor)
 
     def _build_dashboard(self, dashboard: Dashboard, history: Sequence[Point]) -> None:
         from agentgateway.ops.dashboard.service import DashboardService  # WebSockets cost a third of a second to load
 
-        keep, handed = self.books.store.history, self._handed
+        store, note = self.books.store, self.books.append
+        more = (self._handed, store.chart if IFleetHistory.providedBy(store) else None, self._siblings)
         self.dashboard = DashboardService(
-            self.live, dashboard, self.token, self._reactor, self.books.append, keep, history, handed
+            self.live, dashboard, self.token, self._reactor, note, store.history, history, *more
         )
+        if self._siblings is not None:
+            self._control.dashboard = self.dashboard.for_siblings
         self.dashboard.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _build_metrics(self) -> Metrics:

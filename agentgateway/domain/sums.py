@@ -83,3 +83,65 @@ def _circuits_of(views: Sequence[View]) -> dict[str, Any]:
 
 def _rank(circuit: View) -> tuple[int, int]:
     return _WORST_FIRST.index(circuit["state"]), -circuit["errors"]
+
+
+# what the dashboard shows besides
+
+_FLEETS: Final = ("calls_per_minute", "cost_per_minute", "errors_this_hour", "tokens_this_hour")
+_LATENCIES: Final = ("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms")
+_TOTALS: Final = ("cost_this_hour", "cost_today", "calls_this_hour", "errors_this_hour", "paused", "uptime_s")
+_PACES: Final = ("in_flight", "open_streams", "cost_per_minute", "calls_per_minute", "tokens_per_minute")
+
+
+def row_of(views: Sequence[View]) -> dict[str, Any]:
+    """An agent's row: of quantiles those of the slowest worker, as they cannot be added."""
+    found = agent_of(views) | {name: max(view[name] for view in views) for name in _FLEETS}
+    found |= {name: _slowest(views, name) for name in _LATENCIES if name in views[0]}
+    found["caps"] = [_cap_of(caps) for caps in zip(*(view["caps"] for view in views), strict=False)]
+    found["paused"] = next((view["paused"] for view in views if view["paused"] is not None), None)
+    found["spark"] = added(view["spark"] for view in views)
+    return found
+
+
+def _cap_of(caps: Sequence[View]) -> dict[str, Any]:
+    held = round(sum(cap["reserved"] for cap in caps), 9)
+    return dict(caps[0]) | {"spent": max(cap["spent"] for cap in caps), "reserved": held}
+
+
+def board_of(views: Sequence[View], agents: int, viewers: int) -> dict[str, Any]:
+    """The gateway as the dashboard shows it."""
+    found = gateway_of(views, agents) | {"viewers": viewers}
+    found |= {name: max(view[name] for view in views) for name in _TOTALS}
+    found |= {name: sum(view[name] for view in views) for name in _PACES}
+    return found | {"spark": added(view["spark"] for view in views)}
+
+
+def providers_of(workers: Sequence[Iterable[View]]) -> list[dict[str, Any]]:
+    """The providers that any of them shows."""
+    by_name: dict[str, list[View]] = {}
+    for views in workers:
+        for view in views:
+            by_name.setdefault(view["name"], []).append(view)
+    return [_provider_of(views) for views in by_name.values()]
+
+
+def _provider_of(views: Sequence[View]) -> dict[str, Any]:
+    found = dict(views[0]) | {name: _slowest(views, name) for name in _LATENCIES}
+    found |= {name: sum(view[name] for view in views) for name in ("calls_last_hour", "errors_last_hour")}
+    found |= {name: max(view[name] for view in views) for name in ("open", "half_open")}
+    return found | {"spark": added(view["spark"] for view in views)}
+
+
+def _slowest(views: Sequence[View], name: str) -> Any:
+    return max((view[name] for view in views if view[name] is not None), default=None)
+
+
+def added(lines: Iterable[Sequence[int]]) -> list[int]:
+    """Counts by minute, added up; the latest minute comes last in all of them."""
+    found: list[int] = []
+    for line in lines:
+        more = len(line) - len(found)
+        found = [0] * more + found
+        for place, count in enumerate(line, len(found) - len(line)):
+            found[place] += count
+    return found

@@ -21,6 +21,20 @@ class QuietSite(Site):
         """Nothing."""
 
 
+class Root(Resource):
+    """What a worker answers its siblings: its management API and, once it has one, what its dashboard knows."""
+
+    def __init__(self, management: Resource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._management = management
+        self.dashboard: Resource | None = None
+
+    def getChild(self, path: bytes, request: Any) -> Resource:
+        """By the first part of the path."""
+        found = self.dashboard.children.get(path) if self.dashboard is not None else None
+        return found or self._management
+
+
 class Control(Listening):
     """Listens on the UNIX socket `path`, whose owner alone may connect; a socket that a dead worker has left there goes."""
 

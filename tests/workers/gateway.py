@@ -9,8 +9,9 @@ from tempfile import mkdtemp
 from typing import Any
 
 from tests import postgres
-from tests.harness import until
+from tests.harness import connect, until
 from tests.operate.gateway import Gateway
+from tests.ops.dashboard.served import TEXT, SocketClient
 from tests.peers import ask, closed_port, request
 from tests.reality.processes import start_standin
 from tests.redis import Redis
@@ -102,3 +103,40 @@ def alive(pid: int) -> bool:
         return os.stat(f"/proc/{pid}").st_nlink > 0 and ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
+
+
+class Board:
+    """Somebody who looks at the dashboard: `rows` by agent and `gateway` as the page would have them now."""
+
+    def __init__(self, client: SocketClient) -> None:
+        self._client = client
+        self._read = 0
+        self.rows: dict[str, Any] = {}
+        self.gateway: dict[str, Any] = {}
+        self.recent: list[str] = []
+
+    def look(self) -> "Board":
+        """Take in what has come."""
+        told = self._client.payloads(TEXT)
+        for payload in told[self._read :]:
+            message = json.loads(payload)
+            if message["type"] == "snapshot":
+                self.rows = {}
+                self.recent = []
+            self.gateway = message["gateway"]
+            self.rows |= {row["id"]: row for row in message["agents"]}
+            for name in message.get("gone", ()):
+                self.rows.pop(name, None)
+            self.recent += [record["id"] for record in message["recent"]]
+        self._read = len(told)
+        return self
+
+
+async def board(testcase: Any, gateway: Workers) -> Board:
+    """A viewer, shown everything."""
+    raw = await connect(testcase, gateway.board)
+    client = SocketClient(raw)
+    client.ask("/ws", Host=f"127.0.0.1:{gateway.board}")
+    found = Board(client)
+    await until(lambda: found.look().gateway != {}, 20)
+    return found

@@ -6,7 +6,7 @@ whether or not anybody looks; rows are only made for viewers.
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -18,12 +18,10 @@ from agentgateway.domain.audit import AuditRecord, iso
 from agentgateway.domain.counters import PerMinute
 from agentgateway.domain.history import ALL, History, Point, provider_key
 from agentgateway.domain.money import NANO
-from agentgateway.ops.dashboard.message import Message
+from agentgateway.ops.dashboard.message import RECENT, Message
 from agentgateway.ops.dashboard.rows import Rows, latency_view
 from agentgateway.ops.dashboard.shared import Shared
 
-RECENT: Final = 100
-"""Records, and alerts, in one message."""
 MAX_PENDING: Final = 50_000
 """Records that may wait for the next pass."""
 SLICE: Final = 100
@@ -98,24 +96,7 @@ class Feed:
             | {"omitted": came - len(recent)}
         )
         yield
-        if any(viewer.deflates for viewer in self.viewers):
-            yield from update.deflate()
-        yield from self._show(update)
-
-    def _show(self, update: Message) -> Iterator[None]:
-        whole: Message | None = None
-        for number, (viewer, current) in enumerate(list(self.viewers.items()), 1):
-            if viewer not in self.viewers:
-                continue
-            if current and not viewer.full:
-                self.viewers[viewer] = viewer.show(update)
-            else:
-                if whole is None:
-                    whole = self.snapshot()
-                    yield from whole.deflate()
-                self.viewers[viewer] = viewer.show(whole)
-            if number % 5 == 0:
-                yield
+        yield from show_all(self.viewers, update, self.snapshot)
 
     def snapshot(self) -> Message:
         """Everything, as of the latest look."""
@@ -217,6 +198,25 @@ class Feed:
                 | latency_view(series)
             )
         return found
+
+
+def show_all(viewers: dict[Audience, bool], update: Message, snapshot: Callable[[], Message]) -> Iterator[None]:
+    """Show each viewer what it wants, a few of them a step: `update`, or everything where it is not up to date."""
+    if any(viewer.deflates for viewer in viewers):
+        yield from update.deflate()
+    whole: Message | None = None
+    for number, (viewer, current) in enumerate(list(viewers.items()), 1):
+        if viewer not in viewers:
+            continue
+        if current and not viewer.full:
+            viewers[viewer] = viewer.show(update)
+        else:
+            if whole is None:
+                whole = snapshot()
+                yield from whole.deflate()
+            viewers[viewer] = viewer.show(whole)
+        if number % 5 == 0:
+            yield
 
 
 def is_call(record: AuditRecord) -> bool:

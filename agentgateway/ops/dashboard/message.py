@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+RECENT: Final = 100
+"""Records, and alerts, in one message."""
 PIECE: Final = 65_536
 """Bytes compressed in one step."""
 

@@ -1,6 +1,5 @@
 """The dashboard's port: the page, what it asks for, what it does, and the WebSocket."""
 
-from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
@@ -15,77 +14,13 @@ from agentgateway.domain.history import ALL, History, provider_key
 from agentgateway.domain.series import MINUTE, TEN_MINUTES, Track
 from agentgateway.ops.dashboard.access import Access, from_here
 from agentgateway.ops.dashboard.actions import Actions, CannotDo
+from agentgateway.ops.dashboard.answers import protect
+from agentgateway.ops.dashboard.charts import Chart, columns
 from agentgateway.ops.dashboard.detail import agent_detail, streams_view
 from agentgateway.ops.dashboard.shared import Shared
 
 MAX_RECORDS: Final = 1000
 """Records of one answer."""
-
-_HEADERS: Final = (
-    (
-        b"Content-Security-Policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"X-Frame-Options", b"DENY"),
-    (b"Referrer-Policy", b"no-referrer"),
-    (b"Cross-Origin-Opener-Policy", b"same-origin"),
-    (b"Cross-Origin-Resource-Policy", b"same-origin"),
-)
-
-
-def protect(request: Any) -> None:
-    """The headers that every answer has."""
-    request.responseHeaders.removeHeader(b"Server")
-    for name, value in _HEADERS:
-        request.setHeader(name, value)
-
-
-class Asset(Resource):
-    """One file of the page, held in memory; open to all, since it says nothing of this gateway."""
-
-    isLeaf = True
-
-    def __init__(self, content: bytes, type_: bytes, tag: bytes) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._content, self._type, self._tag = content, type_, tag
-
-    def render_GET(self, request: Any) -> bytes:
-        """The file, or 304."""
-        protect(request)
-        request.setHeader(b"Cache-Control", b"no-cache")
-        request.setHeader(b"Content-Type", self._type)
-        if request.setETag(self._tag):
-            return b""
-        return self._content
-
-
-class Answer(Resource):
-    """JSON from a function of the request; CannotDo becomes an error, `{"error": {"code", "message"}}`."""
-
-    isLeaf = True
-
-    def __init__(self, method: bytes, answer: Callable[[Any], Any]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.allowedMethods = (method, b"HEAD") if method == b"GET" else (method,)
-        self._answer = answer
-
-    def render(self, request: Any) -> bytes:
-        """Answer, or 405."""
-        protect(request)
-        if request.method not in self.allowedMethods:
-            request.setResponseCode(405)
-            request.setHeader(b"Allow", b", ".join(self.allowedMethods))
-            return b""
-        request.setHeader(b"Cache-Control", b"no-store")
-        request.setHeader(b"Content-Type", b"application/json")
-        try:
-            content = self._answer(request)
-        except CannotDo as problem:
-            request.setResponseCode(problem.status)
-            content = {"error": {"code": problem.status, "message": problem.message}}
-        return msgspec.json.encode(content)
 
 
 class Gate(Resource):
@@ -125,6 +60,7 @@ class Pages:
     _history: History
     _access: Access
     _actions: Actions
+    _chart: Chart | None = None
 
     def session(self, request: Any) -> dict[str, bool]:
         """What this caller may do."""
@@ -156,7 +92,7 @@ class Pages:
         (name,) = self._rest(request, 1)
         return agent_detail(self._live, self._find(name))
 
-    def history(self, request: Any) -> dict[str, Any]:
+    async def history(self, request: Any) -> dict[str, Any]:
         """The chart rows of ?agent=, ?provider= or all, of the last hour or, with ?span=day, day; costs in nano-dollars."""
         self._require_view(request)
         agent, provider = _one(request, b"agent"), _one(request, b"provider")
@@ -164,7 +100,7 @@ class Pages:
         series, now = self._history.get(key), self._live.moment().wall
         day = _one(request, b"span") == "day"
         track = Track(TEN_MINUTES if day else MINUTE) if series is None else series.tens if day else series.minutes
-        return {"now": now, "span": track.span, "columns": track.columns(now)}
+        return {"now": now, "span": track.span, "columns": await columns(self._chart, key, track, now)}
 
     def calls(self, request: Any) -> list[AuditRecord]:
         """The latest records of ?agent=, newest last."""
@@ -215,30 +151,6 @@ class Pages:
         if len(rest) != count:
             raise CannotDo(404, "there is no such page")
         return rest
-
-
-def tree(pages: Pages, gate: Gate, assets: dict[str, Asset]) -> Resource:
-    """All of it; `assets` by path, of which `index.html` is the page itself."""
-    root = Resource()
-    root.putChild(b"", assets["index.html"])
-    folders = {"": root}
-    for path, asset in assets.items():
-        folder, _, name = path.rpartition("/")
-        if folder not in folders:
-            folders[folder] = Resource()
-            root.putChild(folder.encode(), folders[folder])
-        folders[folder].putChild(name.encode(), asset)
-    data = Resource()
-    for name, answer in (("agents", pages.agent), ("history", pages.history), ("calls", pages.calls)):
-        data.putChild(name.encode(), Answer(b"GET", answer))
-    data.putChild(b"streams", Answer(b"GET", pages.streams))
-    root.putChild(b"data", data)
-    root.putChild(b"act", Answer(b"POST", pages.act))
-    root.putChild(b"session", Answer(b"GET", pages.session))
-    root.putChild(b"login", Answer(b"POST", pages.log_in))
-    root.putChild(b"logout", Answer(b"POST", pages.log_out))
-    root.putChild(b"ws", gate)
-    return root
 
 
 def _one(request: Any, name: bytes) -> str | None:

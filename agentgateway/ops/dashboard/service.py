@@ -1,6 +1,6 @@
 """The dashboard as a service: listens, and makes a pass over the fleet each second and whenever somebody has come."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from autobahn.twisted.resource import WebSocketResource
@@ -14,12 +14,18 @@ from agentgateway.admin import AdminToken
 from agentgateway.config.schema import Dashboard
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.history import History, Point
+from agentgateway.interfaces import Siblings
 from agentgateway.ops.dashboard.access import Access
 from agentgateway.ops.dashboard.actions import Actions
+from agentgateway.ops.dashboard.charts import Chart
 from agentgateway.ops.dashboard.feed import Feed
-from agentgateway.ops.dashboard.resources import Gate, Pages, tree
+from agentgateway.ops.dashboard.joined import JoinedFeed
+from agentgateway.ops.dashboard.merged import MergedPages
+from agentgateway.ops.dashboard.relayed import Relay
+from agentgateway.ops.dashboard.resources import Gate, Pages
 from agentgateway.ops.dashboard.shared import Shared
 from agentgateway.ops.dashboard.site import ShortSite, assets
+from agentgateway.ops.dashboard.trees import tree, tree_for_siblings
 from agentgateway.ops.dashboard.viewer import ViewerFactory
 from agentgateway.ops.listening import listening
 from agentgateway.ops.timers import timer
@@ -32,7 +38,8 @@ class DashboardService(MultiService):
     """`site` is a Twisted factory that could listen anywhere; `feed` is what viewers are told.
 
     `note` writes an audit record down; `keep` stores rows of the charts, of which `kept` are there from before. `handed`
-    are sockets that are open already.
+    are sockets that are open already. `chart` gives rows that all processes have stored; `siblings` are the other workers,
+    to which `for_siblings` answers for this one alone.
     """
 
     _log = Logger()
@@ -47,6 +54,8 @@ class DashboardService(MultiService):
         keep: Callable[[Sequence[Point]], None],
         kept: Iterable[Point] = (),
         handed: Mapping[str, int] = {},
+        chart: Chart | None = None,
+        siblings: Siblings | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._keep = keep
@@ -57,10 +66,13 @@ class DashboardService(MultiService):
         self._steps = Cooperator(lambda: lambda: True, lambda step: reactor.callLater(0, step))
         self._running: Deferred[Any] | None = None
         self._again = False
-        self._viewers = ViewerFactory(self.feed, self.pass_over, reactor)
+        self._joined = None if siblings is None else JoinedFeed(live, self.feed, siblings)
+        self._viewers = ViewerFactory(self._joined or self.feed, self.pass_over, reactor)
         access = Access(live, token)
-        pages = Pages(live, self.history, access, Actions(live, note))
-        root = tree(pages, Gate(access, WebSocketResource(self._viewers)), assets())
+        pages = Pages(live, self.history, access, Actions(live, note), chart)
+        self.for_siblings = tree_for_siblings(pages, Relay(access, self.feed))
+        merged = None if siblings is None else MergedPages(pages, siblings)
+        root = tree(pages, Gate(access, WebSocketResource(self._viewers)), assets(), merged)
         self.site = ShortSite(root, reactor.seconds, reactor=reactor)
         listening(dashboard.endpoint, self.site, reactor, handed).setServiceParent(self)  # type: ignore[no-untyped-call]
         for work in (self.pass_over, self.site.sweep):
@@ -71,12 +83,17 @@ class DashboardService(MultiService):
         if self._running is not None:
             self._again = True
             return
-        self._running = self._steps.coiterate(self.feed.run())
+        self._running = self._steps.coiterate(self._pass())
         self._running.addErrback(self._failed).addCallback(self._over)
+
+    def _pass(self) -> Iterator[None]:
+        yield from self.feed.run()
+        if self._joined is not None:
+            yield from self._joined.run()
 
     def _over(self, _: Any) -> None:
         self._running = None
-        waiting = self._again and any(not current for current in self.feed.viewers.values())
+        waiting = self._again and any(not current for current in self._viewers.feed.viewers.values())
         self._again = False
         if waiting:
             self.pass_over()

@@ -11,7 +11,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from agentgateway.ops.dashboard.resources import Asset
+from agentgateway.ops.dashboard.answers import Asset
 
 MAX_BODY: Final = 65_536
 MAX_CONNECTIONS: Final = 400

@@ -5,12 +5,12 @@ small and seldom; more of it ends the connection with the code that says why.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 
-from agentgateway.ops.dashboard.feed import Feed
+from agentgateway.ops.dashboard.feed import Audience
 from agentgateway.ops.dashboard.message import Message
 
 MAX_VIEWERS: Final = 100
@@ -26,6 +26,20 @@ POLICY_VIOLATION: Final = 1008
 TRY_AGAIN_LATER: Final = 1013
 GOING_AWAY: Final = 1001
 _TEXT, _COMPRESSED = 1, 4
+
+
+class Audible(Protocol):
+    """What tells viewers; see `feed.Feed`."""
+
+    @property
+    def viewers(self) -> dict[Audience, bool]:
+        """Whether each is up to date."""
+
+    def join(self, viewer: Audience) -> None:
+        """One more."""
+
+    def leave(self, viewer: Audience) -> None:
+        """One less."""
 
 
 class Valve:
@@ -122,7 +136,7 @@ class ViewerFactory(WebSocketServerFactory):
     protocol = Viewer  # type: ignore[assignment]
     noisy = False
 
-    def __init__(self, feed: Feed, joined: Callable[[], None], reactor: Any) -> None:
+    def __init__(self, feed: Audible, joined: Callable[[], None], reactor: Any) -> None:
         super().__init__(reactor=reactor)  # type: ignore[no-untyped-call]
         self.feed = feed
         self.joined = joined
