@@ -38,7 +38,8 @@ class DashboardTests(TestCase):
         viewers = [await board(self, gateway) for _ in range(6)]
 
         def all_see(seen: Any) -> bool:
-            return all([seen(viewer.look()) for viewer in viewers])
+            found = [seen(viewer.look()) for viewer in viewers]
+            return all(found)
 
         await until(lambda: all_see(lambda one: {"a", "b", "slow"} <= set(one.rows)), 20)
         await until(lambda: all_see(lambda one: one.rows["slow"]["in_flight"] == 4), 20)
