@@ -73,7 +73,8 @@ def _shared(own: IStore, shared: Shared, log_file: str | None, state_dir: str, r
     loader = Loader(os.path.abspath(log_file), shared.retention_months)
 
     def archive() -> Archive:
-        writing, reading = Sessions(reactor, address, 1, WRITING), Sessions(reactor, address, READERS, READING)
+        writing = Sessions(reactor, address, 1, WRITING)
+        reading = Sessions(reactor, address, READERS, READING, keep=False)
         return Archive(process_id(state_dir), loader, writing, reading, alert, reactor)
 
     return SharedStore(own, archive)

@@ -7,6 +7,7 @@ from psycopg import Connection
 
 from agentgateway.domain.history import Point
 from agentgateway.domain.series import COLUMNS, KEPT, ROW
+from agentgateway.stores.history.records import plain
 from agentgateway.stores.history.schema import Row
 
 _TABLE: Final = "CREATE TEMPORARY TABLE IF NOT EXISTS fresh (LIKE points) ON COMMIT DELETE ROWS"
@@ -39,7 +40,7 @@ def write(connection: Connection[Row], process: str, points: Iterable[Point]) ->
 
 def read(connection: Connection[Row], key: str, span: int, since: float) -> list[bytes]:
     """The rows of a series from `since` (epoch seconds) on, summed over all processes, packed as in `domain.series`."""
-    return [_packed(row) for row in connection.execute(_READ, (key, span, int(since)))]
+    return [_packed(row) for row in connection.execute(_READ, (plain(key), span, int(since)))]
 
 
 def _packed(row: Row) -> bytes:

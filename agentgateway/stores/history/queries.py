@@ -10,6 +10,7 @@ from typing import Any, Final
 from psycopg import Connection, sql
 
 from agentgateway.domain.logquery import LogQuery
+from agentgateway.stores.history.records import plain
 from agentgateway.stores.history.schema import Row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,7 +50,7 @@ def _given(query: LogQuery) -> dict[str, Any]:
     since, until = (_EPOCH + timedelta(milliseconds=max(0, min(millis, _LAST))) for millis in query.span)
     given: dict[str, Any] = {}
     if query.agent is not None:
-        given["agent"] = query.agent.replace("\0", "\ufffd")
+        given["agent"] = plain(query.agent)
     if query.since is not None:
         given["since"] = since
     if query.until is not None:

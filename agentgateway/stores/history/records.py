@@ -66,10 +66,10 @@ def _row(line: bytes) -> Row | None:
         return None
     if "\0" in text:
         return None
-    agent = None if record.agent is None else _plain(record.agent)
-    return _plain(record.id), record.ts, agent, record.status, _plain(record.outcome), text
+    agent = None if record.agent is None else plain(record.agent)
+    return plain(record.id), record.ts, agent, record.status, plain(record.outcome), text
 
 
-def _plain(text: str) -> str:
-    """PostgreSQL's text cannot hold a NUL."""
-    return text.replace("\0", "\ufffd")
+def plain(text: str) -> str:
+    """As text in PostgreSQL, which holds neither NUL nor half a character."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -51,14 +51,22 @@ _FIND: Final = """
     SELECT relname FROM pg_class JOIN pg_namespace ON relnamespace = pg_namespace.oid
     WHERE nspname = %s AND relname = ANY(%s)
 """
-_SETTINGS: Final = {"search_path": SCHEMA, "timezone": "UTC", "lock_timeout": "5s", "client_min_messages": "warning"}
+_SETTINGS: Final = {
+    "search_path": SCHEMA,
+    "timezone": "UTC",
+    "lock_timeout": "5s",
+    "client_min_messages": "warning",
+    # a server that crashes may forget what it did last, as it then also forgets that it did: it is done again
+    "synchronous_commit": "off",
+}
 
 
 def prepare(connection: Connection[Row], patience: float) -> None:
     """Make a new connection fit for use, and the tables those of today; `patience` is the most a statement may take, in
     seconds. Raises StoreError for tables of a newer version, and psycopg.Error."""
-    for name, value in (_SETTINGS | {"statement_timeout": f"{patience:.0f}s"}).items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    settings = _SETTINGS | {"statement_timeout": f"{patience:.0f}s"}
+    several = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting (name, value)"
+    connection.execute(several, (list(settings), list(settings.values())))
     _upgrade(connection)
     connection.commit()
 

@@ -87,6 +87,11 @@ class Address:
 class _Session(adbapi.Connection):
     """One for each piece of work, on the connection of its thread."""
 
+    def commit(self) -> None:
+        """The work has done that in time; here it ends."""
+        if not self._pool.keep:
+            self._pool.disconnect(self._connection)
+
     def rollback(self) -> None:
         """Closing does it, and works where the connection is what failed."""
         self._pool.disconnect(self._connection)
@@ -94,6 +99,7 @@ class _Session(adbapi.Connection):
 
 class _Pool(adbapi.ConnectionPool):
     connectionFactory = _Session
+    keep = True
     ending = False
 
     def connect(self) -> Any:
@@ -129,14 +135,18 @@ class _Work:
 
 
 class Sessions:
-    """At most `threads` connections to `address`; work may take `patience` seconds."""
+    """At most `threads` connections to `address`; work may take `patience` seconds.
 
-    def __init__(self, reactor: Any, address: Address, threads: int, patience: float) -> None:
+    Without `keep` each piece of work has a connection of its own: a server has a place for so many, and a large fleet.
+    """
+
+    def __init__(self, reactor: Any, address: Address, threads: int, patience: float, keep: bool = True) -> None:
         self._address = address
         self._patience = patience
         self._pool = _Pool(  # type: ignore[no-untyped-call]
             "psycopg", address.conninfo, cp_reactor=reactor, cp_min=0, cp_max=threads
         )
+        self._pool.keep = keep
         self._fit: WeakSet[Connection] = WeakSet()
         self._works: set[_Work] = set()
         self._waiting: set[Deferred[None]] = set()

@@ -62,7 +62,8 @@ class ChartTests(SynchronousTestCase):
         self.assertEqual([row["calls"] for row in self.read(AT - 60)], [8, 1, 2])
         self.assertEqual([row["calls"] for row in self.read(key="writer")], [4])
         self.assertEqual([row["calls"] for row in self.read(span=TEN_MINUTES)], [16])
-        self.assertEqual(self.read(key="nobody"), [])
+        for key in ("nobody", "", "\0", "\ud800"):
+            self.assertEqual(self.read(AT + 120, key=key), [])
 
     def test_refused_only(self):
         """A minute in which nothing was let through has a row, too."""

@@ -18,7 +18,7 @@ TIMES = st.none() | st.floats(-1e15, 1e15) | st.sampled_from([START, START + MON
 QUERIES = st.builds(
     LogQuery,
     limit=st.integers(-1, 2**40) | st.integers(0, 9),
-    agent=st.none() | st.sampled_from(["a", "b", "", "\0", "'"]),
+    agent=st.none() | st.sampled_from(["a", "b", "", "\0", "'", "\ud800"]),
     status=st.none() | st.sampled_from([200, 402, 0, -1, 2**70]),
     outcome=st.none() | st.sampled_from(["ok", "refused", "\0", "\ud800", "'; DROP TABLE audit; --"]),
     since=TIMES,

@@ -11,6 +11,8 @@ from agentgateway.stores.history.sessions import Address, Sessions
 from tests.harness import until
 from tests.postgres import server
 
+OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
 
 def ask(connection, statement="SELECT 1"):
     """One number."""
@@ -45,9 +47,9 @@ class SessionsTests(TestCase):
 
     timeout = 60
 
-    def sessions(self, url=None, threads=1, patience=10.0):
+    def sessions(self, url=None, threads=1, patience=10.0, keep=True):
         """Some, closed with the test."""
-        sessions = Sessions(_reactor, Address.of(url or server().database()), threads, patience)
+        sessions = Sessions(_reactor, Address.of(url or server().database()), threads, patience, keep)
         self.addCleanup(sessions.close)
         return sessions
 
@@ -85,6 +87,15 @@ class SessionsTests(TestCase):
         self.assertIsNone(await sessions.run(ask, "SELECT to_regclass('mine')"))
         await self.assertFailure(sessions.run(lambda connection: 1 // 0), ZeroDivisionError)
         self.assertEqual(await sessions.run(ask), 1)
+
+    async def test_not_kept(self):
+        """Who only asks now and then takes no connection from the others in between, and makes no change by halves."""
+        url = server().database()
+        asking, watching = self.sessions(url, keep=False), self.sessions(url)
+        self.assertEqual(await asking.run(ask, "INSERT INTO kinds (status, outcome) VALUES (1, 'ok') RETURNING id"), 1)
+        self.assertEqual(await asking.run(ask, "SELECT count(*) FROM kinds"), 1)
+        while await watching.run(ask, OTHERS):
+            pass
 
     async def test_away(self):
         """A server that is away fails work with the reason; when it is back the next work is done."""
@@ -143,9 +154,8 @@ class SessionsTests(TestCase):
         self.assertEqual(texts[1:], ["the gateway stops"] * 2)
         await closed
         self.assertEqual([one.name for one in threading.enumerate() if "PoolThread" in one.name and one.is_alive()], [])
-        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         watching = self.sessions(url)
-        while await watching.run(ask, others):
+        while await watching.run(ask, OTHERS):
             pass
 
     async def test_close_unused(self):
