@@ -1,5 +1,10 @@
 """Records into PostgreSQL."""
 
+import re
+import time
+from decimal import Decimal
+from pathlib import Path
+
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -80,6 +85,15 @@ class InsertTests(SynchronousTestCase):
         for status in (200, 500, 200, 500, 200):
             self.insert(lines(record(status, START, "a", status)))
         self.assertEqual(self.database.rows("SELECT id, status FROM kinds ORDER BY 1"), [(1, 200), (2, 500)])
+
+    def test_documented(self):
+        """The questions in the documentation can be asked as they stand there."""
+        now = time.time()
+        self.insert(lines(record(1, now, "a"), record(2, now, "b"), record(3, now, "b", 402, "refused")))
+        page = Path(__file__).resolve().parents[3] / "docs" / "history.md"
+        costs, ends = re.findall(r"^```sql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        self.assertEqual(self.database.rows(costs), [("b", "m", 2, Decimal("0.50")), ("a", "m", 1, Decimal("0.25"))])
+        self.assertEqual([row[1:] for row in self.database.rows(ends)], [(200, "ok", 2), (402, "refused", 1)])
 
     def test_rolled_back(self):
         """Without the caller's commit nothing has happened."""
