@@ -73,9 +73,9 @@ class Onion:
                 return answer
             position += 1
         exchange.position = position
+        exchange.admitted = True  # from the first taking on: should a later one fail, what was taken is given back
         for take in self._takes:
             take(exchange, now)
-        exchange.admitted = True
         return None
 
     def close(self, exchange: Exchange, now: Moment) -> None:

@@ -9,6 +9,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from agentgateway.domain.pricing import PriceBook
+from agentgateway.pipeline import order
 from agentgateway.pipeline.reckon import Reckoner
 from tests.fixtures import ANTHROPIC_STREAM, ANTHROPIC_WHOLE, Fixture
 from tests.web.memory import Between
@@ -137,6 +138,22 @@ class ProxyTests(SynchronousTestCase):
             self.assertEqual([agent.in_flight for agent in between.live.fleet], [0] * len(between.live.fleet))
             self.assertEqual((record.outcome, record.reason, record.usage), ("cut", "internal_error", "estimated"))
             self.assertEqual((record.input_tokens > 0, record.output_tokens > 0), (True, True))
+
+    def test_bug_in_taking(self) -> None:
+        """A bug between two things that a call takes gives the first one back."""
+
+        def cannot() -> None:
+            raise ZeroDivisionError("a mistake of ours")
+
+        between = Between(Provider(ANTHROPIC_WHOLE))
+        live = between.live
+        live.onion = order.build(live.config, live.fleet, live.reckoner.prices, between.pages, cannot)
+        self.failureResultOf(self.ask(between, ANTHROPIC_WHOLE).addCallback(content))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        [record] = between.pages
+        self.assertEqual((record.outcome, record.reason, record.cost_usd), ("cut", "internal_error", 0))
+        self.assertEqual([(agent.in_flight, agent.account.reserved) for agent in live.fleet if agent.in_flight], [])
+        self.assertEqual({agent.account.reserved for agent in live.fleet}, {0})
 
     def test_bug_in_reckoning(self) -> None:
         """A call that cannot be reckoned at all costs what was held for it: it is never free."""
