@@ -1,9 +1,11 @@
 """Connections in threads, with a real PostgreSQL: failures, limits, the end."""
 
+import socket
 import threading
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from agentgateway.interfaces import StoreError
@@ -114,6 +116,18 @@ class SessionsTests(TestCase):
         text = await self.fails(self.sessions(server().database("nowhere")).run(ask))
         self.assertIn('database "nowhere" does not exist', text)
         self.assertNotIn("sesame", text)
+
+    async def test_silent(self):
+        """A server that takes connections in and says nothing is given up, while the reactor goes on."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d?connect_timeout=2"
+            stuck, turns = self.sessions(url).run(ask), 0
+            stuck.addErrback(lambda failure: failure)
+            while not stuck.called:
+                await deferLater(_reactor, 0.01)
+                turns += 1
+            self.assertIn("timeout", await self.fails(stuck))
+        self.assertGreater(turns, 20)
 
     async def test_slow_statement(self):
         """The server ends what takes too long."""
