@@ -37,6 +37,8 @@ class Link:
     """The shared state was lost a moment ago: nothing is granted until everybody has told again."""
     confirmed: float = -inf
     """When the latest question that was answered had been sent."""
+    since: float = -inf
+    """Since when the others have known without a gap that this process lives."""
     members: int = 1
     """Processes in the fleet, this one included."""
     changed: set[str] = attrs.Factory(set)
@@ -46,6 +48,12 @@ class Link:
     def away(self) -> bool:
         """Whether nothing more is to be had for the moment."""
         return self.grace or not self.up
+
+    def reached(self, sent: float) -> None:
+        """A question sent then was answered."""
+        if not self.fresh(sent):
+            self.since = sent
+        self.confirmed = sent
 
     def fresh(self, now: float) -> bool:
         """Whether the others know for sure that this process lives, and count what it has borrowed as borrowed."""

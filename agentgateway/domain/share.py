@@ -107,9 +107,7 @@ class Share:
         """
         if self.spends:
             return None
-        if self.link.fresh(now) or not self._turned(now):
-            return self.ceiling
-        return self.account.life.cost
+        return self.ceiling if self._good(now) else self.account.life.cost
 
     def covers(self, now: float, held: int) -> bool:
         """Whether so much may be held by all calls together."""
@@ -196,6 +194,8 @@ class Share:
             self._wished = max(self._wish(now), self._needed + self._waiting)
         self._waiting = 0
         self.ceiling = min(self.ceiling, self._wished)
+        if not self._good(now):  # others may have it by now; what calls hold they were never given
+            self.ceiling = min(self.ceiling, account.life.cost + account.held_with(0))
         budget = account.budget
         return Ask(
             account.id,
@@ -244,10 +244,17 @@ class Share:
         pace, peak = self._use.look(now)
         return self.account.life.cost + max(peak, self.account.held_with(0)) + AHEAD * pace
 
-    def _turned(self, now: float) -> bool:
-        """Whether a window with a cap has ended since the others last heard of this process."""
+    def _good(self, now: float) -> bool:
+        """Whether what is borrowed is still borrowed: known without a gap, or no window with a cap has begun since."""
+        link = self.link
+        if self.seen < link.since:
+            known = self.seen
+        elif link.fresh(now):
+            return True
+        else:
+            known = link.confirmed
         windows = (limit.window(now) for limit in self.account.limits if limit.window is not None)
-        return any(window.start > self.link.confirmed for window in windows)
+        return not any(window.start > known for window in windows)
 
 
 def _sums(tally: Tally) -> Sums:

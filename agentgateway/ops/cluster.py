@@ -166,7 +166,7 @@ class Cluster(Service):
 
     def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
         link, was_away = self.link, not self.link.up
-        link.confirmed = self.clock.heard(synced.now, sent)
+        link.reached(self.clock.heard(synced.now, sent))
         link.up, link.grace, link.members = True, synced.grace, max(1, synced.members)
         if synced.epoch != self._epoch:
             if self._epoch:

@@ -88,7 +88,8 @@ class Node:
             self.begin(call, now)
 
     def _answered(self, synced: Synced, asks: list[Ask], now: float) -> None:
-        self.link.confirmed, self.link.members, self.link.grace = now, synced.members, synced.grace
+        self.link.reached(now)
+        self.link.members, self.link.grace = synced.members, synced.grace
         for ask, grant in zip(asks, synced.grants, strict=True):
             account = self.accounts[ask.agent]
             assert account.share is not None

@@ -47,13 +47,16 @@ class Process:
 
     def may(self, now: float, amount: int) -> bool:
         """Whether a call of at most `amount` may begin."""
-        turned = now // HOUR * HOUR > self.confirmed
-        return self.cost + sum(self.held) + amount <= self.ceiling and (now - self.confirmed < TTL or not turned)
+        return self.cost + sum(self.held) + amount <= self.ceiling and self.good(now)
+
+    def good(self, now: float) -> bool:
+        """Whether what it has borrowed is still borrowed, and was not given to others in another hour."""
+        return now - self.confirmed < TTL or now // HOUR * HOUR <= self.confirmed
 
     def ask(self, now: float, need: int, want: int) -> Ask:
         """What it tells; what it does not want to hold any more it holds no more."""
         using = self.cost + sum(self.held)
-        self.ceiling = max(using, min(self.ceiling, using + want))
+        self.ceiling = max(using, min(self.ceiling, using + want)) if self.good(now) else using
         hour, day = int(now // HOUR * HOUR), int(now // DAY * DAY)
         return Ask(
             "writer",
