@@ -20,6 +20,8 @@ DENIED: Final = 0.05
 LONGEST_QUIET: Final = 1.0
 """The same, where the next token takes longer: another process may give some back."""
 SOONEST: Final = 0.001
+SCARCE: Final = 8
+"""Calls at once for each process, below which none keeps a place that it does not use."""
 
 
 class Bucket(Protocol):
@@ -142,7 +144,7 @@ class LentBucket:
         self._use = Use()
 
     def _wish(self, now: float) -> int:
-        return self.taken + -(-self._use.look(now)[0] // 2)
+        return self.taken + self._use.look(now)[0] // 2
 
     def _part(self, now: float) -> TokenBucket:
         if self._alone is None:
@@ -191,6 +193,15 @@ class Places:
         """So many calls are under way, with the latest."""
         self._use.add(now, 0, in_flight)
 
+    def leaves(self) -> None:
+        """A call is over; where places are few the others get this one soon."""
+        if self._scarce:
+            self.link.urge(self.agent)
+
+    @property
+    def _scarce(self) -> bool:
+        return self.most < SCARCE * self.link.members
+
     def idle(self, now: float, in_flight: int) -> bool:
         """Whether it holds what nobody has used for a second."""
         return self.held > self._wish(now, in_flight)
@@ -214,4 +225,4 @@ class Places:
         self._use = Use()
 
     def _wish(self, now: float, in_flight: int) -> int:
-        return max(self._use.look(now)[1], in_flight)
+        return in_flight if self._scarce else max(self._use.look(now)[1], in_flight)

@@ -65,7 +65,11 @@ class Throttle(Quiet):
     def close(self, exchange: Exchange, now: Moment) -> None:
         """Put right what was taken by estimate; used beyond that it is a debt that delays later calls."""
         agent = exchange.agent
-        if agent is None or agent.tokens is None or not exchange.admitted or not exchange.tokens_taken:
+        if agent is None or not exchange.admitted:
+            return
+        if agent.places is not None:
+            agent.places.leaves()
+        if agent.tokens is None or not exchange.tokens_taken:
             return
         used = exchange.usage.total_input + exchange.usage.output
         if used > exchange.tokens_taken:
