@@ -43,6 +43,15 @@ class AgentsTests(BrowserTestCase):
         points = row.find_element("css selector", ".spark polyline").get_attribute("points").split()
         self.assertEqual(len(points), 30)
 
+    def test_nothing_cut_off(self) -> None:
+        """At the width of a small laptop no number, name or word of the table is cut off."""
+        self.gateway.pause("archivist", "why")
+        for _ in range(3):
+            self.gateway.call("lookout", **{"x-standin-fault": "status-503"})
+        self.open("agents")
+        self.until(lambda: "open" in self.cells("lookout")["c-circuit"])
+        self.assertEqual(self.browser.execute_script(CUT_OFF), [])
+
     def test_forecast(self) -> None:
         """An agent that spends too fast for its cap has a time at which the money ends; others are safe."""
         self.open("agents")
@@ -218,11 +227,16 @@ class ClosedTests(BrowserTestCase):
         self.assertNotIn("coder", self.text("body"))
 
 
+CUT_OFF = """
+const shown = [...document.querySelectorAll("table.agents :is(th, td, a, span)")];
+return shown.filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth).map((one) => one.textContent);
+"""
 FORECAST = """
 import("/format.js").then(({ forecast }) => {
   const cap = (spent, limit, name = "total") => ({ name, spent, limit, resets_at: null });
   const soon = { name: "hour", spent: 1, limit: 2, resets_at: new Date(Date.now() + 60000).toISOString() };
-  const cases = [[0.1, [cap(1, 4)]], [0.1, [soon]], [0, [cap(4, 4)]], [0.1, []], [6, [cap(1, 4), cap(1, 2, "day")]], [0.01, [cap(1, 4)]]];
+  const two = [cap(1, 4), cap(1, 2, "day")];
+  const cases = [[0.1, [cap(1, 4)]], [0.1, [soon]], [0, [cap(4, 4)]], [0.1, []], [6, two], [0.01, [cap(1, 4)]]];
   window.found = cases.map(([pace, caps]) => forecast({ cost_per_minute: pace, caps }).words);
 });
 """

@@ -26,7 +26,7 @@ MAX_SHOWN: Final = 5000
 MAX_CHANGED: Final = 400
 """Agents told of in one update; the rest follow in the next ones."""
 
-LATE: Final = 5
+LATE: Final = 10
 """Looks after which a row follows what flows with time alone: a rate limit that refills, an agent that falls idle."""
 
 encode = msgspec.json.Encoder().encode
