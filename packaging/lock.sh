@@ -4,4 +4,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 echo setuptools | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-    --no-annotate --upgrade --custom-compile-command packaging/lock.sh --output-file packaging/requirements.txt setup.cfg -
+    --no-annotate --upgrade --extra shared --custom-compile-command packaging/lock.sh --output-file packaging/requirements.txt setup.cfg -
