@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.harness import until
 from tests.peers import Answer, Caller, ask, call_in, chunk, post, request
-from tests.reality.processes import Process, start_standin
+from tests.reality.processes import GATEWAY, Process, start_standin
 from tests.trust.gateway import CONFIG, Gateway, grown, start
 
 HEAD = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -71,9 +70,11 @@ class LargeTests(TestCase):
     timeout = 60
 
     async def setting(self, config: str) -> Gateway:
-        """A gateway that has answered a call already."""
+        """A gateway that has answered a call already, with a temporary folder of its own."""
         _, provider = await start_standin(self)
-        gateway = await start(self, provider, config)
+        self.temporary = os.path.abspath(self.mktemp())
+        os.makedirs(self.temporary)
+        gateway = await start(self, provider, config, ("env", f"TMPDIR={self.temporary}", *GATEWAY))
         self.assertEqual((await ask(self, gateway.port, post(b"/v1/messages", BODY))).status, 200)
         return gateway
 
@@ -99,6 +100,7 @@ class LargeTests(TestCase):
             self.assertEqual({answer.one(b"retry-after") for answer in crowded}, {"1"})
             self.assertLess(most, 200)
             more = await grown(gateway, before, MOST)
+            self.assertEqual(os.listdir(self.temporary), [])
             print(f"20 endless bodies: {most:.0f} MB at most, {more / 2**20:.1f} MB afterwards, {len(crowded)} put off")
             self.assertEqual((await ask(self, gateway.port, post(b"/v1/messages", BODY))).status, 200)
             await gateway.quiet()
@@ -202,13 +204,13 @@ class LargeTests(TestCase):
 
         async def scenario() -> None:
             gateway = await self.setting(CONFIG)
-            before, files = gateway.process.resident, set(os.listdir(tempfile.gettempdir()))
+            before = gateway.process.resident
             packer = zlib.compressobj(9, zlib.DEFLATED, 31)
             bomb = b"".join([packer.compress(b" " * 2**20) for _ in range(1024)]) + packer.flush()
             answer = await ask(self, gateway.port, post(b"/v1/messages", bomb, (b"Content-Encoding", b"gzip")))
             self.assertTrue(answer.ended)
             self.assertLess(peak(gateway.process) - before, 2 * len(bomb) + MOST)
-            self.assertEqual(set(os.listdir(tempfile.gettempdir())) - files, set())
+            self.assertEqual(os.listdir(self.temporary), [])
             await grown(gateway, before, MOST)
 
         return ensureDeferred(scenario())
