@@ -1,6 +1,5 @@
 """A redis-server of the tests' own, on a free port of this machine."""
 
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -8,8 +7,6 @@ import time
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
-DIE_WITH_ME = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
-"""Where it can be had: no server is left behind by tests that were killed."""
 PATIENCE = 20.0
 """Seconds in which a server must answer."""
 
