@@ -214,6 +214,12 @@ class AnyTests(SynchronousTestCase):
                 self.assertTrue(0 <= mistake.line <= len(BREAKS.findall(text)) + 2, mistake)
             self.assertNotIn(SECRET, str(error))
 
+    def test_next_line(self):
+        """U+0085 ends a line of YAML, too: a mistake behind it is told with YAML's line."""
+        with self.assertRaises(ConfigError) as caught:
+            parse("agents: {}\x85\x85nonsense: 1\n", "f", {})
+        self.assertEqual(caught.exception.mistakes[0].line, 3)
+
 
 class FileTests(SynchronousTestCase):
     """Reading from disk."""
