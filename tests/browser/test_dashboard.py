@@ -144,8 +144,19 @@ class DashboardTests(BrowserTestCase):
             self.assertEqual(self.all("main img, main script"), [])
         self.assertNotEqual(self.browser.title, "1")
 
+    def test_skip(self) -> None:
+        """The first stop of the keyboard leads to the content, of whichever view."""
+        self.open("calls")
+        self.until(lambda: "No calls yet" in self.text("main"))
+        self.one("body").send_keys("\ue004")
+        skip = self.browser.switch_to.active_element
+        self.assertEqual(skip.text, "Skip to content")
+        skip.send_keys("\n")
+        self.assertEqual(self.browser.switch_to.active_element.get_attribute("id"), "main")
+        self.assertIn("No calls yet", self.text("main"))
+
     def test_keyboard(self) -> None:
-        """The page skips to its content, `/` leads to the filter, and columns sort from the keyboard."""
+        """`/` leads to the filter, and columns sort from the keyboard."""
         self.open("agents")
         self.until(lambda: self.row("reviewer"))
         body = self.one("body")

@@ -128,6 +128,17 @@ class OthersTests(BrowserTestCase):
         self.assertEqual(shown, {"errors": "1", "health": "Healthy"})
         self.assertGreater(int(self.text(".t-tokens .big")), 0)
 
+    def test_loading(self) -> None:
+        """Until the gateway has answered for the first time, the page says that it asks, and how it goes."""
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/session"]})
+        self.open("calls", "Disconnected")
+        self.assertIn("Asking the gateway", self.text("main"))
+        self.assertIn("Trying again in", self.text("#banner"))
+        self.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        self.click("Try now")
+        self.until(lambda: "No calls yet" in self.text("main"))
+
     def test_empty(self) -> None:
         """Where there is nothing yet, each view says what will be there."""
         for view, words in (

@@ -57,6 +57,26 @@ class FeedTests(SynchronousTestCase):
         run(self.feed)
         self.assertEqual([told(self.viewer)[key] for key in ("agents", "recent", "alerts", "gone")], [[], [], [], []])
 
+    def test_draining(self) -> None:
+        """A gateway that is about to stop says so, and how much is still under way."""
+        self.state.draining = True
+        self.state.streams["agw_1"] = object()
+        self.state.agent("coder").in_flight = 2
+        run(self.feed)
+        gateway = told(self.viewer)["gateway"]
+        self.assertEqual([gateway[key] for key in ("status", "open_streams", "in_flight")], ["draining", 1, 2])
+
+    def test_pace(self) -> None:
+        """Calls, tokens and dollars of the last minute are those of calls that were answered."""
+        self.state.call("coder", input_tokens=100, output_tokens=20)
+        self.state.call("writer", 0.5, input_tokens=1, output_tokens=2)
+        self.state.tail.append(refused := record(agent="coder", provider=None, outcome="refused", cost_usd=0.0))
+        self.feed.pending.append(refused)
+        run(self.feed)
+        gateway = told(self.viewer)["gateway"]
+        paces = [gateway[f"{name}_per_minute"] for name in ("calls", "tokens", "cost")]
+        self.assertEqual(paces, [2, 123, 0.75])
+
     def test_full(self) -> None:
         """A viewer that asks for it is told everything every time."""
         full = Onlooker(full=True)

@@ -127,6 +127,10 @@ events.addEventListener("change", ({ detail }) => {
   if (before === shown) view?.update(detail);
 });
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view is shown
+  $("main").focus();
+});
 addEventListener("hashchange", () => drawView(true));
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea, dialog");
