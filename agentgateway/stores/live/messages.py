@@ -22,15 +22,19 @@ class Desk:
     epoch: str = ""
     """Of the latest answer."""
     _turn: int = 0
+    _asked: int = 0
+    _answered: int = 0
+    """The turn of the latest question that was answered."""
 
     def sync(self, asks: Sequence[Ask]) -> bytes:
         """The argument of the script `SYNC`."""
-        return _encode((self.process, self.run, self._next(), self.epoch, token_hex(8), asks))
+        self._asked = self._next()
+        return _encode((self.process, self.run, self._asked, self._answered, self.epoch, token_hex(8), asks))
 
     def synced(self, answer: bytes) -> Synced:
         """What that script answered. Raises msgspec.MsgspecError for anything else."""
         synced = _synced(answer)
-        self.epoch = synced.epoch
+        self.epoch, self._answered = synced.epoch, self._asked
         return synced
 
     def tell(self, kind: Kind, agent: str, body: bytes, again: bool) -> tuple[bytes, bytes, bytes]:

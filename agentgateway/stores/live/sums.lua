@@ -1,7 +1,8 @@
 --[[
 One process tells what it spent and what it holds of some agents, and is granted more where there is room.
-The values are those of domain/lease.py, packed by msgpack: ARGV[1] = {process, run, turn, known epoch, epoch to begin, asks},
-the answer is a `Synced`. `run` names a start of the process; of one run, a `turn` not above one seen before came too late.
+The values are those of domain/lease.py, packed by msgpack: ARGV[1] = {process, run, turn, latest turn answered, known epoch,
+epoch to begin, asks}, the answer is a `Synced`. `run` names a start of the process; of one run, a `turn` not above one
+seen before came too late. One that was answered and is not known here means that this is an old copy of what there was.
 
   ag:a:AGENT    hash: "sum" (over all processes), "p:PROCESS" (what it told last), "caps" (an operator's)
   ag:procs      sorted set: processes by the time they were heard of
@@ -18,7 +19,7 @@ local TTL, LINGER, EXACT = 10, 3600, 2 ^ 52
 local STRETCHES = {'hour', 'day', 'life'}
 
 local call, pack, unpacked = redis.call, cmsgpack.pack, cmsgpack.unpack
-local process, run, turn, known, fresh, asks = unpack(unpacked(ARGV[1]))
+local process, run, turn, answered, known, fresh, asks = unpack(unpacked(ARGV[1]))
 local time = call('TIME')
 local seconds, micros = tonumber(time[1]), tonumber(time[2])
 local now = seconds + micros / 1000000

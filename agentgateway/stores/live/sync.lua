@@ -12,10 +12,16 @@ end
 
 local function in_grace() return epoch[3] and now < epoch[2] + TTL end
 
+local seen = call('HGET', 'ag:turns', process)
+seen = seen and unpacked(seen)
+if seen and seen[1] ~= run then seen = nil end
+
 local function begin()
   local kept = call('GET', 'ag:epoch')
   epoch = kept and unpacked(kept) or {fresh, now, false}
-  if not kept then keep_epoch() end
+  local old_copy = seen and seen[2] < answered and known == epoch[1]
+  if old_copy then epoch = {fresh, now, true} end
+  if old_copy or not kept then keep_epoch() end
   if known ~= '' and known ~= epoch[1] then doubt() end
 end
 
@@ -96,15 +102,9 @@ local function answer(ask)
   }
 end
 
-local function late()
-  local seen = call('HGET', 'ag:turns', process)
-  seen = seen and unpacked(seen)
-  return seen and seen[1] == run and seen[2] >= turn
-end
-
 begin()
 local grants = {}
-if not late() then
+if not (seen and seen[2] >= turn) then
   call('HSET', 'ag:turns', process, pack({run, turn}))
   call('ZADD', 'ag:procs', now, process)
   members = call('ZCARD', 'ag:procs')

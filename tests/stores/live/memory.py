@@ -52,6 +52,14 @@ class MemoryServer:
         """Tell `listener` all that is published."""
         self._redis.listen(lambda channel, message: listener(message))
 
+    def copied(self) -> Any:
+        """What a replica has that is no longer written to."""
+        return self._redis.copy()
+
+    def restore(self, copy: Any) -> None:
+        """Go on with an old copy."""
+        self._redis.restore(copy)
+
     def flush(self) -> None:
         """Forget everything."""
         self._redis.flush()

@@ -104,6 +104,8 @@ return {
     ARGV = {...}
     return script()
   end,
+  copy = function() return copy(data) end,
+  restore = function(copied) data = copy(copied) end,
   flush = function() data = {} end,
   listen = function(listener) listeners[#listeners + 1] = listener end,
   data = function() return data end,

@@ -113,6 +113,22 @@ class LossTests(Steps):
         self.assertEqual((grant.hour[0], grant.leased, grant.ceiling), (100, 300, 50 + 550 // 4))
         self.assertEqual(grant.slots, 3)
 
+    def test_an_old_copy(self) -> None:
+        """A failover to a copy that is a little behind is noticed by whoever was answered since, and is as a loss."""
+        self.granted(self.two)
+        before = self.synced(self.one).epoch
+        copy = self.server.copied()
+        self.granted(self.one, need=900)
+        self.server.restore(copy)
+        self.assertEqual(self.synced(self.two).epoch, before)
+        answer = self.synced(self.one, asking(self.now, held=900))
+        self.assertTrue(answer.grace)
+        self.assertNotEqual(answer.epoch, before)
+        self.assertEqual(self.synced(self.two).epoch, answer.epoch)
+        self.now += TTL + 1
+        self.synced(self.one)
+        self.assertEqual(self.granted(self.two, need=101).ceiling, 25)
+
     def test_another_epoch(self) -> None:
         """Everybody can tell that it happened."""
         before = self.synced(self.one).epoch

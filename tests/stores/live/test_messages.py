@@ -17,8 +17,10 @@ class MessageTests(SynchronousTestCase):
         """Each question says who asks, in which run, and comes after the one before."""
         desk = Desk("one")
         questions = [msgspec.msgpack.decode(desk.sync([asking(START)])) for _ in range(3)]
-        self.assertEqual([question[:4] for question in questions], [["one", desk.run, turn, ""] for turn in (1, 2, 3)])
-        self.assertNotEqual(questions[0][4], questions[1][4])
+        self.assertEqual(
+            [question[:5] for question in questions], [["one", desk.run, turn, 0, ""] for turn in (1, 2, 3)]
+        )
+        self.assertNotEqual(questions[0][5], questions[1][5])
         self.assertNotEqual(Desk("one").run, desk.run)
 
     @given(st.text(max_size=20), st.binary(max_size=100))
