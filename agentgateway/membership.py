@@ -13,8 +13,8 @@ from agentgateway.domain.moment import Moment
 from agentgateway.interfaces import ILive
 from agentgateway.ops.cluster import Cluster
 from agentgateway.ops.fleetclock import FleetClock
-from agentgateway.ops.identity import process_id
 from agentgateway.ops.tidings import Tidings
+from agentgateway.stores.process import process_id
 
 
 @attrs.define(eq=False)
@@ -32,7 +32,7 @@ class Membership:
     def of(
         cls, config: Config, reactor: Any, fleet: Callable[[], Fleet], moment: Callable[[], Moment], alert: "Alerting"
     ) -> Self | None:
-        """None where nothing is shared. `fleet` is asked once it is made. Raises IdentityError."""
+        """None where nothing is shared. `fleet` is asked once it is made. Raises StoreError."""
         if config.shared is None:
             return None
         from agentgateway.stores.live.redis import RedisLive  # needs what is installed only with the extra

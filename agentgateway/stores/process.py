@@ -17,31 +17,32 @@ def process_id(state_dir: str) -> str:
     make_folder(state_dir)
     path = os.path.join(state_dir, "process")
     try:
-        return _read(path) or _make(path)
+        text = _read(path) if os.path.lexists(path) else _make(path)
     except OSError as error:
         raise StoreError(f"cannot use {path}: {reason(error)}")
+    if not _FORM.fullmatch(text):
+        raise StoreError(f"{path} is no name of a process; without it, what this one has spent is counted twice")
+    return text.decode().strip()
 
 
-def _read(path: str) -> str:
-    """What the file says; nothing where a crash left it empty or in part."""
+def _read(path: str) -> bytes:
     fd = open_file(path, os.O_RDONLY)
     try:
-        text = os.read(fd, 100)
+        return os.read(fd, 100)
     finally:
         os.close(fd)
-    return text.decode().strip() if _FORM.fullmatch(text) else ""
 
 
-def _make(path: str) -> str:
-    """A new name, in a file that appears whole and survives a power loss."""
-    name, draft = secrets.token_hex(8), f"{path}.new"
+def _make(path: str) -> bytes:
+    """A new name, in a file that appears whole and survives a power loss: with half a name it would be somebody else."""
+    text, draft = secrets.token_hex(8).encode() + b"\n", f"{path}.new"
     fd = open_file(draft, os.O_WRONLY | os.O_TRUNC)
     try:
-        os.write(fd, name.encode() + b"\n")
+        os.write(fd, text)
         os.fsync(fd)
         os.replace(draft, path)
     finally:
         os.close(fd)
         with suppress(FileNotFoundError):
             os.unlink(draft)
-    return name
+    return text

@@ -20,15 +20,14 @@ class ProcessIdTests(SynchronousTestCase):
         self.assertNotEqual(process_id(other), name)
         self.assertEqual(os.listdir(folder), ["process"])
 
-    def test_torn(self):
-        """A file that a crash left in part is made anew."""
+    def test_damaged(self):
+        """A file that says anything else is refused: others would take this process for two."""
         folder = self.mktemp()
         os.makedirs(folder)
-        with open(os.path.join(folder, "process"), "w") as file:
-            file.write("0123")
-        name = process_id(folder)
-        self.assertRegex(name, r"^[0-9a-f]{16}$")
-        self.assertEqual(process_id(folder), name)
+        for text in ("", "0123", "0123456789ABCDEF\n"):
+            with open(os.path.join(folder, "process"), "w") as file:
+                file.write(text)
+            self.assertIn("counted twice", str(self.assertRaises(StoreError, process_id, folder)))
 
     def test_unusable(self):
         """What cannot be used is told with its path."""
