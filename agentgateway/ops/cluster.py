@@ -39,6 +39,8 @@ RETRY: Final = 0.25
 """Seconds until the store is asked again that did not answer."""
 MOST: Final = 200
 """Agents in one question: Redis does nothing else meanwhile."""
+LOOKED_AT: Final = 100
+"""Agents asked about in a second, by all processes together, just to know what the others do with them."""
 LOOK_AGAIN: Final = 5
 """Beats after which an agent that its budget has paused is asked about, though nobody calls."""
 
@@ -66,6 +68,8 @@ class Cluster(Service):
     _next: Any = None
     _epoch: str = ""
     _beats: int = 0
+    _looked: int = 0
+    """Agents looked at of all, in this turn."""
     _log = Logger()
 
     def startService(self) -> None:
@@ -113,9 +117,18 @@ class Cluster(Service):
         self._due |= self.link.changed
         self.link.changed.clear()
         self._due.update(agent.id for agent in self._states(self._holding) if agent.holds_idle(now))
+        self._due |= self._look_around()
         if self._beats % LOOK_AGAIN == 0:
             self._due.update(agent.id for agent in self.fleet if agent.pause is not None and agent.pause.by == "budget")
         self._ask(beat=True)
+
+    def _look_around(self) -> set[str]:
+        """The next few agents in turn: what is shown of them, and what policies go by, is to be everybody's."""
+        agents, few = [agent.id for agent in self.fleet], max(1, LOOKED_AT // self.link.members)
+        if self._looked >= len(agents):
+            self._looked = 0
+        start, self._looked = self._looked, self._looked + few
+        return set(agents[start : self._looked])
 
     # one question at a time
 

@@ -70,6 +70,12 @@ class Member:
             return None
 
     @property
+    def token(self) -> bytes:
+        """What an operator says to be let in."""
+        with open(os.path.join(self.folder, "admin-token"), "rb") as file:
+            return b"Bearer " + file.read().strip()
+
+    @property
     def log(self) -> str:
         """Its audit log."""
         return os.path.join(self.folder, "audit.jsonl")

@@ -42,7 +42,7 @@ class FaultTests(TestCase):
 
     def setUp(self) -> None:
         """Nothing is wrong yet."""
-        self.round, self.over = 0, False
+        self.round, self.over, self.compared = 0, False, 0
         self.answers: Counter[int] = Counter()
         self.faults: Counter[tuple[str, float]] = Counter()
         self.ill: list[Member] = []
@@ -109,8 +109,10 @@ class FaultTests(TestCase):
         """What a gateway says that all have spent is what they have."""
         for agent, nanos in spent.items():
             self.assertLessEqual(nanos, CAP, agent)
-            answer = await ask(self, member.port, request(b"GET", b"/api/agents/" + agent.encode(), None))
+            raw = request(b"GET", b"/api/agents/" + agent.encode(), None, (b"Authorization", member.token))
+            answer = await ask(self, member.port, raw)
             if answer.status == 200 and (said := round(json.loads(answer.body)["total_cost"] * 10**9)):
+                self.compared += 1
                 self.assertEqual(said, nanos, agent)
 
     def test_hard(self) -> Any:
@@ -139,5 +141,6 @@ class FaultTests(TestCase):
             self.assertGreater(sum(spent.values()), len(spent) * CAP * 0.6)
             for member in members:
                 await self.compare(member, spent)
+            self.assertGreater(self.compared, ROUNDS)
 
         return ensureDeferred(scenario())
