@@ -46,6 +46,8 @@ def summary(config: Config) -> dict[str, Any]:
         "dashboard": None if dashboard is None else {"host": dashboard.host, "port": dashboard.port},
         "audit": config.audit.log_file,
         "store": config.store,
+        "shared": config.shared is not None,
+        "workers": config.workers,
     }
 
 
@@ -61,8 +63,8 @@ def _for_people(config: Config) -> str:
         "listening": ", ".join(config.gateway.listen),
         "dashboard": "off" if dashboard is None else f"{dashboard.host} port {dashboard.port}",
         "audit log": config.audit.log_file or "in memory only",
-        "store": config.store,
-    }
+        "store": config.store + (", and what Redis and PostgreSQL share" if config.shared else ""),
+    } | ({"workers": str(config.workers)} if config.shared else {})
     return "\n".join([f"{config.path}: ok", *(f"  {name:<10} {value}" for name, value in lines.items())])
 
 

@@ -17,9 +17,8 @@ from agentgateway.config.scalars import NANOS, dollars, raw, shown, text, whole
 from agentgateway.config.schema import Secret
 from agentgateway.config.secret import SecretReader
 from agentgateway.config.tree import Node, Scalar, Table, Wrong
+from agentgateway.domain.lease import LARGEST_CAP
 
-MAX_SHARED_CAP: Final = 9_000_000 * NANOS
-"""Scripts in Redis count in floating point, exact up to 2**53: in nano-dollars a little above nine million dollars."""
 MAX_WORKERS: Final = 256
 
 _LIVE = "a URL such as redis://127.0.0.1:6379"
@@ -61,8 +60,8 @@ def workers(node: Node) -> int:
 def cap(node: Node) -> int:
     """A cap in dollars, as nano-dollars; with a shared store no more than what that counts exactly."""
     value = dollars(node)
-    if value > MAX_SHARED_CAP and shared_of(_root(node)) is not None:
-        raise Wrong(node, f"at most {MAX_SHARED_CAP // NANOS:,} dollars with a shared store", shown(node))
+    if value > LARGEST_CAP and shared_of(_root(node)) is not None:
+        raise Wrong(node, f"at most {LARGEST_CAP // NANOS:,} dollars with a shared store", shown(node))
     return value
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from agentgateway.domain.fleet import AgentState, Fleet
+from agentgateway.domain.lease import LARGEST_CAP
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO, dollars, to_nano
 from agentgateway.domain.standing import Caps
@@ -79,6 +80,13 @@ class StillSpent(Exception):
     reason: str
 
 
+@attrs.define
+class CapTooLarge(Exception):
+    """A cap that cannot be; `message` says which, and why."""
+
+    message: str
+
+
 def resume(fleet: Fleet, agent: AgentState, why: str, now: Moment) -> None:
     """Let the agent call again. Raises StillSpent."""
     if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
@@ -88,7 +96,14 @@ def resume(fleet: Fleet, agent: AgentState, why: str, now: Moment) -> None:
 
 
 def change_caps(fleet: Fleet, agent: AgentState, given: Mapping[str, int | None], now: Moment) -> str:
-    """Other caps (nano-dollars, None for none) in place of those named in `given`; what was and what is, in words."""
+    """Other caps (nano-dollars, None for none) in place of those named in `given`; what was and what is, in words.
+
+    Raises CapTooLarge, and changes nothing, for a cap that a fleet of processes could not share.
+    """
+    if agent.account.share is not None:
+        for name, cap in given.items():
+            if cap is not None and cap > LARGEST_CAP:
+                raise CapTooLarge(f"{name}: expected at most {LARGEST_CAP // NANO:,} dollars with a shared store")
     before = {name: getattr(agent.budget, name) for name in NewCaps.__struct_fields__}
     fleet.set_caps(agent, Caps(**{**before, **given}), now)
     return ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())

@@ -42,6 +42,16 @@ class CheckTests(SynchronousTestCase):
             "  store      sqlite:.agentgateway/ledger.sqlite\n",
         )
 
+    def test_shared(self):
+        """What several processes share is told without what the URLs say, and how many processes there are."""
+        shared = (
+            "store: {live: 'redis://:do-not-print-me@h', history: 'postgresql://u:do-not-print-me@h/d'}\nworkers: 3\n"
+        )
+        result = self.check(shared)
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("ledger.sqlite, and what Redis and PostgreSQL share\n  workers    3\n", result.stdout)
+        self.assertNotIn("do-not-print-me", result.stdout + self.check(shared, "--json").stdout)
+
     def test_nothing_in_it(self):
         """An empty file is right, and the summary says that it lets nobody in."""
         result = self.check("")

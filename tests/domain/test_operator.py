@@ -2,7 +2,12 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.domain.operator import StillSpent, change_caps, resume
+from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.lease import LARGEST_CAP
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.link import Link
+from agentgateway.domain.operator import CapTooLarge, StillSpent, change_caps, resume
+from agentgateway.domain.windows import Calendar
 from tests.pipeline.calls import NOW, config_of, fleet_of
 
 CONFIG = "agents: {coder: {provider: openai, budget: {max_cost_per_hour: 5}}}"
@@ -40,6 +45,17 @@ class OperatorTests(SynchronousTestCase):
         resume(self.fleet, self.agent, "go on", NOW)
         assert self.agent.pause is not None
         self.assertEqual(self.agent.pause.by, "budget")
+
+    def test_shared(self) -> None:
+        """Among several processes a cap above what their store counts exactly is refused, and nothing changes."""
+        large = {"max_cost_per_day": LARGEST_CAP + 1}
+        change_caps(self.fleet, self.agent, large, NOW)
+        fleet = Fleet(config_of(CONFIG), Ledger(Calendar.of("UTC")), NOW, link=Link())
+        agent = fleet.get("coder")
+        assert agent is not None
+        problem = self.assertRaises(CapTooLarge, change_caps, fleet, agent, large, NOW)
+        self.assertIn("max_cost_per_day: expected at most 9,000,000 dollars", problem.message)
+        self.assertIsNone(agent.budget.max_cost_per_day)
 
     def test_caps(self) -> None:
         """What is not given stays; none lifts a cap."""

@@ -65,7 +65,10 @@ class Actions:
         return f"circuits closed: {why}"
 
     def _budget(self, agent: AgentState, asked: NewCaps) -> str:
-        told = operator.change_caps(self._live.fleet, agent, asked.nanos(), self._live.moment())
+        try:
+            told = operator.change_caps(self._live.fleet, agent, asked.nanos(), self._live.moment())
+        except operator.CapTooLarge as large:
+            raise CannotDo(422, large.message)
         self._alert("budget", f"{agent.id}: {told}", agent.id)
         return told
 

@@ -54,9 +54,15 @@ class Controls:
         self._record(order, now, agent.id, f"{before} -> {_standing(agent)}: {reason}")
 
     def set_caps(self, order: Order, agent: AgentState, given: Mapping[str, int | None]) -> None:
-        """Other caps (nano-dollars, None for none) in place of those named in `given`, for calls in flight too."""
+        """Other caps (nano-dollars, None for none) in place of those named in `given`, for calls in flight too.
+
+        Raises Problem (422) for one that cannot be shared with other processes.
+        """
         now = self._live.moment()
-        told = operator.change_caps(self._live.fleet, agent, given, now)
+        try:
+            told = operator.change_caps(self._live.fleet, agent, given, now)
+        except operator.CapTooLarge as large:
+            raise Problem(422, "invalid", large.message)
         self._record(order, now, agent.id, told)
         self._alert(Alert(now.wall, "budget", f"{agent.id}: {told}, by {order.by}", agent.id))
 
