@@ -94,6 +94,7 @@ class LentBucket:
         if self.link.away or now < self._quiet_until:
             return False
         self._waiting += min(n, self.rate.count)
+        self._use.add(now, 0, self._waiting)  # kept until the call comes back: it may have to wait for more than this
         self.link.urge(self.agent)
         return True
 
@@ -144,7 +145,8 @@ class LentBucket:
         self._use = Use()
 
     def _wish(self, now: float) -> int:
-        return self.taken + self._use.look(now)[0] // 2
+        used, waited_for = self._use.look(now)
+        return self.taken + max(used // 2, waited_for)
 
     def _part(self, now: float) -> TokenBucket:
         if self._alone is None:
@@ -186,6 +188,7 @@ class Places:
         if self.link.away or now < self._quiet_until:
             return False
         self._waiting += 1
+        self._use.add(now, 0, self.held + self._waiting)
         self.link.urge(self.agent)
         return True
 

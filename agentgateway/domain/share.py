@@ -141,6 +141,7 @@ class Share:
         if self.covers(now, account.held_with(wanted)):
             return False
         self._waiting += wanted
+        self._use.add(now, 0, account.held_with(0) + self._waiting)
         self.link.urge(account.id)
         return True
 

@@ -26,6 +26,7 @@ FLEET = """
   slow: {{rate_limit: "5/min"}}
   narrow: {{max_concurrency: 2}}
   wordy: {{token_limit: "1000/min"}}
+  bound: {{rate_limit: "100/s", token_limit: "100000/min", max_concurrency: 8, budget: {{max_cost_per_day: 100}}}}
   busy: {{}}
   fragile: {{circuit_breaker: {{error_threshold: 4}}}}
 policies:
@@ -96,6 +97,17 @@ class FleetTests(TestCase):
             for answer in answers:
                 if answer.status == 429:
                     self.assertTrue(1 <= int(answer.one(b"retry-after")) <= 12)
+
+        return ensureDeferred(scenario())
+
+    def test_every_limit(self) -> Any:
+        """A call that needs something of each limit gets all of it, also as the very first."""
+
+        async def scenario() -> None:
+            fleet = await members(self, FLEET)
+            for number in range(8):
+                answers = await fleet.call([Wish("bound")], random.Random(number))
+                self.assertEqual([answer.status for answer in answers], [200])
 
         return ensureDeferred(scenario())
 
