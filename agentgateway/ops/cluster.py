@@ -178,8 +178,10 @@ class Cluster(Service):
             self._soon(RETRY if self.link.away else SOON)
 
     def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
-        link, was_away = self.link, not self.link.up
+        link, was_away, since = self.link, not self.link.up, self.link.since
         link.reached(self.clock.heard(synced.now, sent))
+        if link.since != since:  # taken for gone meanwhile: what is held has to be told of anew
+            link.urgent |= self._holding
         link.up, link.grace, link.members = True, synced.grace, max(1, synced.members)
         if synced.epoch != self._epoch:
             if self._epoch:
