@@ -3,6 +3,7 @@
 from agentgateway.domain.exchange import Exchange
 from agentgateway.providers.sse import whole_events
 from agentgateway.web.answers import dialect, refusal_of
+from agentgateway.web.outcome import provider_of
 from agentgateway.web.relay import Cut, Ending, Relay
 from agentgateway.wire.errors import WireError
 
@@ -19,8 +20,8 @@ def _words(exchange: Exchange, error: Exception | None) -> bytes:
     if exchange.outcome == "cut" and isinstance(error, Cut):
         return _event(exchange, error.reason, error.message)
     if exchange.outcome == "truncated":
-        provider = exchange.target.provider.name if exchange.target is not None else ""
-        refusal = refusal_of(error or WireError("the stream ended without its terminal event"), provider)
+        why = error or WireError("the stream ended without its terminal event")
+        refusal = refusal_of(why, provider_of(exchange))
         return _event(exchange, refusal.reason, refusal.message)
     return b""
 

@@ -18,6 +18,7 @@ from agentgateway.web.broken import last_words
 from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming, forget, on_gone
 from agentgateway.web.live import Live
+from agentgateway.web.outcome import conclude, given_up, provider_of
 from agentgateway.web.relay import DRAINED, ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
@@ -202,22 +203,10 @@ class Call:
 
         What is given, if anything, has to be waited for: the books are kept as safely as is configured.
         """
-        exchange = self._exchange
         assert self._meter is not None
-        reading = self._meter.reading
-        # An error event of the provider's own is an end, too.
-        ended = reading.terminal or reading.failed or not exchange.streamed or exchange.status >= 400
-        if isinstance(ending.error, Cut):
-            exchange.outcome, exchange.reason = "cut", ending.error.reason
-        elif ending.error is not None or not ended:
-            exchange.outcome = "truncated"
-        elif exchange.status >= 400 or reading.failed:
-            exchange.outcome = "upstream_error"
-        if self._draining:
-            exchange.outcome = "client_gone"
-        complete = exchange.outcome not in ("truncated", "cut") and not reading.failed
+        complete = conclude(self._exchange, self._meter.reading, ending, self._draining)
         now = self._live.moment()
-        self._reckoner.answered(exchange, self._meter, complete, now)
+        self._reckoner.answered(self._exchange, self._meter, complete, now)
         self._close(now)
         return self._live.store.settled()
 
@@ -236,18 +225,12 @@ class Call:
         exchange = self._exchange
         if isinstance(error, HeadTimeout):
             self._reckoner.abandoned(exchange, self._live.moment())
-        return refusal_of(error, self._provider)
+        return refusal_of(error, provider_of(exchange))
 
     def _given_up(self, why: Cut) -> Refusal:
         """Stopped on this side before the answer began: what was sent is charged."""
         self._reckoner.abandoned(self._exchange, self._live.moment())
-        return Refusal("draining" if why is DRAINED else "budget_exceeded", f"{why.message} before it began")
-
-    @property
-    def _provider(self) -> str:
-        """Its name, for messages."""
-        target = self._exchange.target
-        return target.provider.name if target is not None else ""
+        return given_up(why)
 
     def _refuse(self, refusal: Refusal) -> None:
         exchange, request = self._exchange, self._request
