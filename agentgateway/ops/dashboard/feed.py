@@ -5,7 +5,7 @@ whether or not anybody looks; rows are only made for viewers.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -190,10 +190,10 @@ class Feed:
             if series is None and name not in named:
                 continue
             hour = series.hour(now) if series is not None else (0, 0)
-            states = self.rows.circuits.get(name, {})
+            states = self.rows.circuits.get(name, Counter())
             found.append(
                 {"name": name, "api": provider.api, "calls_last_hour": hour[0], "errors_last_hour": hour[1]}
-                | {"open": states.get("open", 0), "half_open": states.get("half_open", 0)}
+                | {"open": states["open"], "half_open": states["half_open"]}
                 | {"spark": series.spark(now) if series is not None else []}
                 | latency_view(series)
             )

@@ -1,8 +1,9 @@
 """The agents as the page shows them: JSON made when something about an agent has changed, and kept until it does again."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 import msgspec
@@ -30,39 +31,38 @@ LATE: Final = 10
 """Looks after which a row follows what flows with time alone: a rate limit that refills, an agent that falls idle."""
 
 encode = msgspec.json.Encoder().encode
+_EMPTY: Final = msgspec.Raw(b"{}")
 
 
-@attrs.define
+@attrs.frozen
 class Totals:
-    """Sums over all agents; costs in nano-dollars."""
+    """Sums over agents; costs in nano-dollars."""
 
     cost_this_hour: int = 0
-    cost_today: int = 0
     calls_this_hour: int = 0
     errors_this_hour: int = 0
+    cost_today: int = 0
     in_flight: int = 0
     paused: int = 0
 
-    def add(self, agent: AgentState, wall: float) -> None:
-        """One more agent."""
-        account = agent.account
-        hour = account.hour(wall)
-        if hour.calls or hour.cost:
-            self.cost_this_hour += hour.cost
-            self.calls_this_hour += hour.calls
-            self.errors_this_hour += hour.errors
-        self.cost_today += account.day(wall).cost
-        self.in_flight += agent.in_flight
-        self.paused += agent.pause is not None
+    @classmethod
+    def of(cls, parts: Iterable[tuple[int, ...]]) -> Self:
+        """The sums of what `_part` says of each agent."""
+        return cls(*map(sum, zip(*parts, strict=True)))
 
 
 @attrs.define
 class _Row:
-    text: msgspec.Raw
-    mark: tuple[Any, ...]
-    flow: tuple[Any, ...]
+    flow: tuple[Any, ...] | None
+    """None: something has happened, and by the next look it will have flowed."""
     due: int
     """The look at which to see again what flows with time."""
+    part: tuple[int, ...]
+    """What the agent adds to the totals."""
+    broken: tuple[tuple[str, State], ...]
+    """Its circuits that are not closed, by provider."""
+    mark: tuple[Any, ...] = ()
+    text: msgspec.Raw = _EMPTY
 
 
 @attrs.define(eq=False)
@@ -71,14 +71,16 @@ class Rows:
 
     _live: Shared
     _history: History
-    totals: Totals = attrs.Factory(Totals)
-    circuits: dict[str, dict[str, int]] = attrs.Factory(dict)
+    totals: Totals = Totals()
+    circuits: dict[str, Counter[State]] = attrs.Factory(dict)
     """By provider: how many agents' circuits are in which state, but for closed ones."""
     _rows: dict[str, _Row] = attrs.Factory(dict)
     _first: int = 0
     """Where the next look begins: after an update that was full, with those it left out."""
     _beat: int = 0
     """Looks so far."""
+    _minute: int = 0
+    """Of the latest look: with a new one a new hour or day may have begun, and all sums with it."""
 
     def all(self) -> list[msgspec.Raw]:
         """Every row, as of the latest look."""
@@ -86,52 +88,77 @@ class Rows:
 
     def look(self, changed: list[msgspec.Raw], gone: list[str]) -> Iterator[None]:
         """Look at all agents, a slice a step; fills `changed` with new rows and `gone` with ids that are no more."""
-        now, totals = self._live.moment(), Totals()
-        circuits: dict[str, dict[str, int]] = {}
+        now = self._live.moment()
+        minute, before = int(now.wall // MINUTE), self._minute
+        self._beat, self._minute = self._beat + 1, minute
         agents = list(islice(self._live.fleet, MAX_SHOWN))
         turned = agents[self._first :] + agents[: self._first] if self._first else agents
-        self._beat += 1
         for start in range(0, len(turned), SLICE):
             for agent in turned[start : start + SLICE]:
-                totals.add(agent, now.wall)
-                states = _count(circuits, agent, now) if agent.breakers else None
-                self._look_at(agent, states, now, changed)
+                self._look_at(agent, now, minute != before, changed)
             yield
         known = {agent.config.id for agent in agents}
         gone += [name for name in self._rows if name not in known]
         for name in gone:
             del self._rows[name]
-        self.totals, self.circuits = totals, circuits
+        self._sum()
         full = len(changed) >= MAX_CHANGED
         self._first = (self._first + MAX_CHANGED) % len(agents) if full else 0
 
-    def _look_at(self, agent: AgentState, states: Any, now: Moment, changed: list[msgspec.Raw]) -> None:
-        name, mark = agent.config.id, _mark(agent, states)
-        row = self._rows.get(name)
-        if row is not None:
-            if row.mark == mark and (self._beat < row.due or not self._has_flown(row, agent, now)):
+    def _sum(self) -> None:
+        self.totals = Totals.of([row.part for row in self._rows.values()])
+        self.circuits = {}
+        for row in self._rows.values():
+            for provider, state in row.broken:
+                self.circuits.setdefault(provider, Counter())[state] += 1
+
+    def _look_at(self, agent: AgentState, now: Moment, afresh: bool, changed: list[msgspec.Raw]) -> None:
+        """`afresh`: sums may be others though nothing has happened."""
+        name, broken = agent.config.id, _broken(agent, now) if agent.breakers else ()
+        mark, row = _mark(agent, broken), self._rows.get(name)
+        if row is None:
+            first = self._beat + len(self._rows) % LATE  # those that come together are looked at in turn
+            row = self._rows[name] = _Row(_flow(agent, now), first + LATE, _part(agent, now.wall), broken)
+        else:
+            happened = row.mark != mark
+            if happened or afresh:
+                row.part, row.broken = _part(agent, now.wall), broken
+            if (not happened and self._beat < row.due) or len(changed) >= MAX_CHANGED:
                 return
-            if len(changed) >= MAX_CHANGED:
+            row.due, flow = self._beat + LATE, None if happened else _flow(agent, now)
+            if not happened and flow == row.flow:
                 return
-        text = msgspec.Raw(encode(row_view(agent, self._history.get(name), now)))
-        changed.append(text)
-        spread = len(self._rows) % LATE if row is None else 0  # those that come together are looked at in turn
-        self._rows[name] = _Row(text, mark, _flow(agent, now), self._beat + LATE + spread)
-
-    def _has_flown(self, row: _Row, agent: AgentState, now: Moment) -> bool:
-        if row.flow != _flow(agent, now):
-            return True
-        row.due = self._beat + LATE
-        return False
+            row.flow = flow
+        row.mark = mark
+        row.text = msgspec.Raw(encode(row_view(agent, self._history.get(name), now)))
+        changed.append(row.text)
 
 
-def _mark(agent: AgentState, states: Any) -> tuple[Any, ...]:
+def _mark(agent: AgentState, broken: object) -> tuple[Any, ...]:
     """Differs after whatever happens to the agent."""
     account = agent.account
     life = account.total
     return (
-        *(life.calls, life.cost, account.reserved, agent.in_flight, agent.last_call, states),
+        *(life.calls, life.cost, account.reserved, agent.in_flight, agent.last_call, broken),
         *(agent.pause, account.budget, agent.config),
+    )
+
+
+def _part(agent: AgentState, wall: float) -> tuple[int, ...]:
+    """In the order of `Totals`."""
+    account = agent.account
+    hour = account.hour(wall)
+    sums = hour.cost, hour.calls, hour.errors, account.day(wall).cost
+    return (*sums, agent.in_flight, int(agent.pause is not None))
+
+
+def _broken(agent: AgentState, now: Moment) -> tuple[tuple[str, State], ...]:
+    return tuple(
+        [
+            (provider, state)
+            for provider, breaker in agent.breakers.items()
+            if (state := breaker.state(now.monotonic)) != "closed"
+        ]
     )
 
 
@@ -146,18 +173,6 @@ def _flow(agent: AgentState, now: Moment) -> tuple[Any, ...]:
         agent.bucket.available(now.monotonic) if agent.bucket is not None else 0,
         [breaker.errors(now.monotonic) for breaker in agent.breakers.values()],
     )
-
-
-def _count(circuits: dict[str, dict[str, int]], agent: AgentState, now: Moment) -> list[State]:
-    """The states of the agent's circuits; what is not closed is counted."""
-    found: list[State] = []
-    for provider, breaker in agent.breakers.items():
-        state = breaker.state(now.monotonic)
-        found.append(state)
-        if state != "closed":
-            states = circuits.setdefault(provider, {})
-            states[state] = states.get(state, 0) + 1
-    return found
 
 
 def row_view(agent: AgentState, series: Series | None, now: Moment) -> dict[str, Any]:
@@ -203,17 +218,11 @@ def latency_view(series: Series | None) -> dict[str, float | None]:
     if series is None or not series.latencies:
         return _NO_LATENCY
     p50, p95 = series.latencies.quantiles()
+    found: dict[str, float | None] = {"p50_ms": round(p50, 1), "p95_ms": round(p95, 1)}
     first50, first95 = series.firsts.quantiles() if series.firsts else (None, None)
-    return {
-        "p50_ms": _tenths(p50),
-        "p95_ms": _tenths(p95),
-        "ttfb_p50_ms": _tenths(first50),
-        "ttfb_p95_ms": _tenths(first95),
-    }
-
-
-def _tenths(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else round(milliseconds, 1)
+    found["ttfb_p50_ms"] = None if first50 is None else round(first50, 1)
+    found["ttfb_p95_ms"] = None if first95 is None else round(first95, 1)
+    return found
 
 
 _NO_LATENCY: Final = dict.fromkeys(("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms"))

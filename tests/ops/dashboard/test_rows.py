@@ -93,3 +93,6 @@ class RowTests(SynchronousTestCase):
         self.state.call("writer", 0.25)
         look(self.rows)
         self.assertEqual((self.rows.totals.cost_today, self.rows.totals.calls_this_hour), (750_000_000, 2))
+        self.state.clock.advance(3600)  # the sums of an hour end with it, at once
+        look(self.rows)
+        self.assertEqual((self.rows.totals.cost_today, self.rows.totals.calls_this_hour), (750_000_000, 0))
