@@ -13,6 +13,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
@@ -65,8 +66,8 @@ class HandedPort(FileDescriptor):
     def stopListening(self) -> "Deferred[None]":
         """Close the copy; the socket itself lasts with whoever else has it."""
         self.stopReading()  # type: ignore[no-untyped-call]
-        self._reactor.callLater(0, self._close)  # as Twisted's ports do: whoever listens may let in the last ones first
-        return succeed(None)
+        # As Twisted's ports do: whoever listens may let in the last ones first.
+        return deferLater(self._reactor, 0, self._close)
 
     def _close(self) -> None:
         self.socket.close()
