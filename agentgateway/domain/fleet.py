@@ -111,6 +111,10 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._agents)
 
+    def note(self, agent: AgentState) -> None:
+        """Have it written down that there is this agent, for one of the template that has done nothing yet."""
+        self._tell(agent.standing)
+
     # what changes a standing
 
     def _told(self, agent: AgentState) -> None:

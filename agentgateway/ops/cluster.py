@@ -63,6 +63,8 @@ class Cluster(Service):
     _holding: set[str] = attrs.Factory(set)
     """Agents that hold something, as of the latest answers."""
     _waiting: dict[str, list[Deferred[None]]] = attrs.Factory(dict)
+    _noted: set[str] = attrs.Factory(set)
+    """Agents that had done nothing when they were first asked for."""
     _asking: bool = False
     _asked: float = 0.0
     _next: Any = None
@@ -156,15 +158,23 @@ class Cluster(Service):
         for done in (self.link.urgent, self._due, self.link.changed):
             done -= names
         answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
-        now = self.moment()
+        now, agents = self.moment(), self._states(names)
+        self._note(agents)
         self.flush()  # what is told must not be forgotten by a kill
-        asks = [agent.ask(now) for agent in self._states(names)]
+        asks = [agent.ask(now) for agent in agents]
         self._asking, self._asked = True, self.reactor.seconds()
         sent = self.clock.steady()
         asked = self.live.sync(asks)
         asked.addCallbacks(self._answered, self._unanswered, (asks, sent), errbackArgs=(asks,))
         asked.addErrback(lambda failure: self._log.failure("an answer of the shared store was of no use", failure))
         asked.addBoth(lambda _: self._go_on(answered))
+
+    def _note(self, agents: Iterable[AgentState]) -> None:
+        """Leave a trace of agents that will hold something: after a kill it has to be told that it was not spent."""
+        for agent in agents:
+            if agent.account.capped and not agent.account.life.calls and agent.id not in self._noted:
+                self._noted.add(agent.id)
+                self.fleet.note(agent)
 
     def _go_on(self, answered: Iterable["Deferred[None]"]) -> None:
         """The question is over: let go who has waited for it, and ask the next one."""
@@ -224,7 +234,7 @@ class Cluster(Service):
         self.tidings.heard(news)
         self.flush()
 
-    def _states(self, names: Iterable[str]) -> Iterable[AgentState]:
+    def _states(self, names: Iterable[str]) -> list[AgentState]:
         return [state for name in names if (state := self.fleet.get(name)) is not None]
 
 
