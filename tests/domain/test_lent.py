@@ -1,0 +1,180 @@
+"""A process's part of a rate, and of the calls at once, that belong to a fleet."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.config.schema import Rate
+from agentgateway.domain.lease import BucketGrant
+from agentgateway.domain.lent import LentBucket, Places
+from agentgateway.domain.link import Link
+
+NOW = 1000.0
+
+
+class BucketTests(SynchronousTestCase):
+    """Tokens that come in advance."""
+
+    def setUp(self) -> None:
+        """A bucket to which nothing was lent yet."""
+        self.link = Link()
+        self.bucket = LentBucket("a", "rate_limit", Rate(100, 1), self.link)
+
+    def lend(self, upto: int, wait: float = 0.0, now: float = NOW) -> None:
+        """Answer the question it would ask now."""
+        self.bucket.ask(now)
+        self.bucket.take(now, BucketGrant("rate_limit", upto, wait))
+
+    def test_empty(self) -> None:
+        """Nothing can be taken before something was lent; a call asks for it."""
+        self.assertGreater(self.bucket.wait(NOW), 0)
+        self.assertTrue(self.bucket.borrow(NOW))
+        self.assertEqual(self.link.urgent, {"a"})
+        asked = self.bucket.ask(NOW)
+        self.assertEqual((asked.name, asked.count, asked.seconds, asked.upto, asked.want), ("rate_limit", 100, 1, 0, 1))
+
+    def test_lent(self) -> None:
+        """What was lent can be taken, and no more."""
+        self.bucket.borrow(NOW, 2)
+        self.lend(2)
+        self.assertEqual((self.bucket.available(NOW), self.bucket.wait(NOW, 2)), (2, 0.0))
+        self.assertGreater(self.bucket.wait(NOW, 3), 0)
+        self.bucket.charge(NOW, 2)
+        self.assertEqual(self.bucket.available(NOW), 0)
+
+    def test_denied(self) -> None:
+        """Where nothing was left the answer says how long it takes; meanwhile nobody asks again."""
+        self.bucket.borrow(NOW)
+        self.lend(0, 0.5)
+        self.assertAlmostEqual(self.bucket.wait(NOW + 0.1), 0.4)
+        self.assertFalse(self.bucket.borrow(NOW + 0.4))
+        self.assertTrue(self.bucket.borrow(NOW + 0.5))
+
+    def test_ahead(self) -> None:
+        """It asks for as many tokens ahead as half a second used, in time."""
+        self.lend(20)
+        for _ in range(16):
+            self.bucket.charge(NOW, 1)
+        self.assertEqual(self.link.urgent, set())
+        self.bucket.charge(NOW, 1)
+        self.assertEqual(self.link.urgent, {"a"})
+        self.assertEqual(self.bucket.ask(NOW).want, 17 + 8)
+
+    def test_given_back(self) -> None:
+        """What was not used for a second goes back, and is held no longer from the moment of saying so."""
+        self.bucket.borrow(NOW, 20)
+        self.lend(20)
+        self.bucket.charge(NOW, 4)
+        self.assertTrue(self.bucket.idle(NOW + 2))
+        asked = self.bucket.ask(NOW + 2)
+        self.assertEqual((asked.upto, asked.want, self.bucket.available(NOW + 2)), (4, 4, 0))
+        self.assertFalse(self.bucket.idle(NOW + 2))
+
+    def test_more_than_lent(self) -> None:
+        """Tokens used beyond what was lent are told, so that the rest of the fleet waits for them."""
+        self.bucket.charge(NOW, 30)
+        self.assertEqual(self.bucket.ask(NOW).upto, 30)
+
+    def test_more_than_the_burst(self) -> None:
+        """A call of more tokens than the rate ever has passes when all of them are there."""
+        self.bucket.borrow(NOW, 250)
+        self.assertEqual(self.bucket.ask(NOW).want, 100)
+        self.lend(100)
+        self.assertEqual(self.bucket.wait(NOW, 250), 0.0)
+
+    def test_unused(self) -> None:
+        """Tokens given back by a call can be used by the next one."""
+        self.bucket.borrow(NOW, 10)
+        self.lend(10)
+        self.bucket.charge(NOW, 10)
+        self.bucket.give_back(NOW, 6)
+        self.assertEqual(self.bucket.available(NOW), 6)
+
+    def test_alone(self) -> None:
+        """While nobody can be asked, each of four processes lets a fourth of the rate pass."""
+        self.link.members, self.link.up = 4, False
+        self.assertEqual(self.bucket.available(NOW), 25)
+        self.assertFalse(self.bucket.borrow(NOW))
+        self.bucket.charge(NOW, 25)
+        self.assertEqual(self.bucket.wait(NOW), 0.04)
+        self.assertEqual(self.bucket.available(NOW + 1), 25)
+
+    def test_alone_and_slow(self) -> None:
+        """A rate of fewer calls than there are processes becomes slower, rather than none or too much."""
+        self.link.members, self.link.up = 4, False
+        bucket = LentBucket("a", "rate_limit", Rate(2, 60), self.link)
+        bucket.charge(NOW, 1)
+        self.assertEqual(bucket.wait(NOW), 120.0)
+
+    def test_reconfigured(self) -> None:
+        """Another rate is asked for from then on; what was taken stays counted."""
+        self.bucket.charge(NOW, 3)
+        self.bucket.reconfigure(Rate(5, 60), NOW)
+        asked = self.bucket.ask(NOW)
+        self.assertEqual((asked.count, asked.seconds, asked.upto), (5, 60, 3))
+
+
+class PlacesTests(SynchronousTestCase):
+    """Places for calls at once."""
+
+    def places(self, most: int) -> Places:
+        """Of so many; none is lent yet."""
+        places = Places.of(None, "a", most, Link(members=2))
+        assert places is not None
+        return places
+
+    def test_none(self) -> None:
+        """Without a limit, or without a fleet, there is nothing to lend."""
+        self.assertIsNone(Places.of(None, "a", None, Link()))
+        self.assertIsNone(Places.of(None, "a", 3, None))
+
+    def test_lent(self) -> None:
+        """A call that finds no place asks for one; then there is room for it and no more."""
+        places = self.places(100)
+        self.assertTrue(places.full(0))
+        self.assertTrue(places.borrow(NOW))
+        self.assertEqual(places.ask(NOW, 0), (0, 1, 100))
+        places.take(NOW, 1)
+        self.assertFalse(places.full(0))
+        self.assertTrue(places.full(1))
+
+    def test_denied(self) -> None:
+        """Where there was none, nobody asks again for a moment."""
+        places = self.places(100)
+        places.borrow(NOW)
+        places.ask(NOW, 0)
+        places.take(NOW, 0)
+        self.assertFalse(places.borrow(NOW + 0.01))
+        self.assertTrue(places.borrow(NOW + 0.06))
+
+    def test_kept(self) -> None:
+        """Where places are many, those used a moment ago are kept, and given back when they were idle for a second."""
+        places = self.places(100)
+        places.take(NOW, 5)
+        places.entered(NOW, 5)
+        self.assertEqual(places.ask(NOW + 0.5, 1), (5, 5, 100))
+        self.assertTrue(places.idle(NOW + 2, 1))
+        self.assertEqual(places.ask(NOW + 2, 1), (1, 1, 100))
+
+    def test_scarce(self) -> None:
+        """Where they are few, each goes back as soon as its call is over."""
+        places = self.places(2)
+        places.take(NOW, 2)
+        places.entered(NOW, 2)
+        places.leaves()
+        self.assertEqual(places.link.urgent, {"a"})
+        self.assertEqual(places.ask(NOW, 1), (1, 1, 2))
+
+    def test_alone(self) -> None:
+        """While nobody can be asked a process has what it was lent, or its part."""
+        places = self.places(10)
+        places.link.up = False
+        self.assertFalse(places.full(4))
+        self.assertTrue(places.full(5))
+        self.assertFalse(places.borrow(NOW))
+
+    def test_reconfigured(self) -> None:
+        """Another limit is asked for from then on; what is held stays."""
+        places = self.places(10)
+        places.take(NOW, 4)
+        again = Places.of(places, "a", 20, places.link)
+        assert again is not None
+        self.assertEqual((again.most, again.held), (20, 4))
