@@ -143,7 +143,7 @@ def _away(failure: Failure) -> None:
 
 def _lines(response: Any, take: Callable[[bytes], None]) -> "Deferred[None]":
     """Give `take` the lines of a body; fires at its end."""
-    over: Deferred[None] = Deferred(lambda _: lines.transport.abortConnection())
+    over: Deferred[None] = Deferred(lambda _: lines.transport.loseConnection())
     lines = _Lines(take, over)
     response.deliverBody(lines)
     return over
