@@ -70,6 +70,7 @@ class Fleet:
                 self._agents[name] = self._new(agent, now)
             else:
                 known.configure(agent, self._rules, now)
+        self._named = named.keys()
         self._unnamed = len(self._agents) - len(named)
         self.by_key = {agent.key_sha256: self._agents[name] for name, agent in named.items() if agent.key_sha256}
 
@@ -112,8 +113,9 @@ class Fleet:
         return len(self._agents)
 
     def note(self, agent: AgentState) -> None:
-        """Have it written down that there is this agent, for one of the template that has done nothing yet."""
-        self._tell(agent.standing)
+        """Have it written down that there is this agent, if only the template has made it."""
+        if agent.id not in self._named:
+            self._tell(agent.standing)
 
     # what changes a standing
 

@@ -147,7 +147,7 @@ class Share:
 
     def over(self, now: float, taken: int) -> int:
         """By how much calls that have cost `taken` are over what may be spent, once no more can be had."""
-        if self.covers(now, taken):
+        if taken <= 1 or self.covers(now, taken):  # that one is nobody's
             return 0
         if not self.may_ask(now):
             return self.account.life.cost + taken - (self.limit(now) or 0)

@@ -1,0 +1,247 @@
+"""Processes of one fleet: what they borrow, tell and give back."""
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.domain.moment import Moment
+from tests.ops.fleets import Member, Time, member, run
+from tests.stores.live.memory import MemoryServer
+
+CENT = 10_000_000
+CONFIG = """
+agents:
+  hard: {budget: {max_cost_per_hour: 1, enforcement: hard}}
+  loose: {budget: {max_cost_per_hour: 1}}
+  paced: {rate_limit: 6/min, max_concurrency: 3}
+  plain: {}
+  "*": {budget: {max_cost_total: 1, enforcement: hard}}
+"""
+
+
+class Two(SynchronousTestCase):
+    """Two processes and their store."""
+
+    def setUp(self) -> None:
+        """Both have begun."""
+        self.time = Time()
+        self.server = MemoryServer(self.time.wall)
+        self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
+
+    def begin(self, process: str, run: str = "1", **link: Any) -> Member:
+        """A process."""
+        return member(self.server, self.time, CONFIG, process, run, **link)
+
+    def now(self) -> Moment:
+        """The time."""
+        return self.time.moment()
+
+    def borrow(self, who: Member, name: str, cost: int) -> bool:
+        """A call of that cost, as the pipeline does it: it waits where it must; whether it fits."""
+        share = who.agent(name).account.share
+        assert share is not None
+        for waited in range(3):
+            if not share.borrow(self.now().wall, cost, waited > 0):
+                break
+            answer = who.cluster.borrowed(name)
+            self.time.advance(0.05)
+            self.successResultOf(answer)
+        return who.agent(name).account.fits(self.now().wall, cost) is None
+
+
+class ClusterTests(Two):
+    """All is well."""
+
+    def test_borrowed(self) -> None:
+        """A call that finds nothing borrowed waits for one answer, a moment, and then fits."""
+        share = self.one.agent("hard").account.share
+        assert share is not None
+        self.assertTrue(share.borrow(self.now().wall, CENT, False))
+        answer = self.one.cluster.borrowed("hard")
+        self.assertNoResult(answer)
+        self.time.advance(0.01)
+        self.successResultOf(answer)
+        self.assertIsNone(self.one.agent("hard").account.fits(self.now().wall, CENT))
+
+    def test_cap(self) -> None:
+        """Both together spend a cap, and nobody a nano-dollar more."""
+        self.assertTrue(self.borrow(self.one, "hard", 70 * CENT))
+        self.one.spend("hard", 70 * CENT)
+        self.assertFalse(self.borrow(self.other, "hard", 31 * CENT))
+        self.assertTrue(self.borrow(self.other, "hard", 30 * CENT))
+        self.other.spend("hard", 30 * CENT)
+        run(self.both, 2)
+        for who in self.both:
+            agent = who.agent("hard")
+            self.assertEqual(agent.account.total.cost, 100 * CENT)
+            self.assertEqual((agent.pause is not None and agent.pause.by), "budget")
+
+    def test_resumed(self) -> None:
+        """A budget's pause ends everywhere with its hour."""
+        self.borrow(self.one, "hard", 100 * CENT)
+        self.one.spend("hard", 100 * CENT)
+        run(self.both, 2)
+        self.time.advance(3600)
+        run(self.both, 1)
+        for who in self.both:
+            who.fleet.settle_down(self.now())
+            self.assertIsNone(who.agent("hard").pause)
+        self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def test_given_back(self) -> None:
+        """What one has borrowed and not used another can have after two or three seconds."""
+        self.borrow(self.one, "hard", 90 * CENT)
+        self.assertFalse(self.borrow(self.other, "hard", 50 * CENT))
+        run(self.both, 4)
+        self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def test_gone(self) -> None:
+        """A process that is killed has spent what it borrowed, until it is back and says otherwise."""
+        self.borrow(self.one, "hard", 60 * CENT)
+        self.one.cluster.running = False
+        run([self.other], 15)
+        self.assertEqual(self.other.agent("hard").account.total.cost, 60 * CENT)
+        self.assertFalse(self.borrow(self.other, "hard", 50 * CENT))
+        again = self.begin("one", "2")
+        run([self.other, again], 2)
+        self.assertEqual(self.other.agent("hard").account.total.cost, 0)
+        self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def test_noted(self) -> None:
+        """An agent of the template is written down before money is borrowed for it, so that it is told of after a kill."""
+        self.borrow(self.one, "somebody", CENT)
+        self.assertEqual([standing.agent for standing in self.one.standings], ["somebody"])
+
+    def test_stopped(self) -> None:
+        """A process that stops gives everything back at once."""
+        self.borrow(self.one, "hard", 90 * CENT)
+        self.one.agent("paced").bucket.borrow(self.now().monotonic, 6)  # type: ignore[union-attr]
+        self.time.advance(0.1)
+        self.successResultOf(self.one.cluster.stopService())
+        self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def test_rate(self) -> None:
+        """Both together take no more tokens than there are, and learn when the next one comes."""
+        taken = 0
+        for _ in range(6):
+            for who in self.both:
+                bucket = who.agent("paced").bucket
+                assert bucket is not None
+                if bucket.wait(self.now().monotonic) > 0 and bucket.borrow(self.now().monotonic):
+                    self.time.advance(0.05)
+                if bucket.wait(self.now().monotonic) == 0:
+                    bucket.charge(self.now().monotonic, 1)
+                    taken += 1
+        self.assertEqual(taken, 6)
+        bucket = self.other.agent("paced").bucket
+        assert bucket is not None
+        self.assertTrue(9 < bucket.wait(self.now().monotonic) < 10)
+
+    def test_places(self) -> None:
+        """Both together have no more calls at once than the limit."""
+        for who, wanted in ((self.one, 2), (self.other, 2)):
+            places = who.agent("paced").places
+            assert places is not None
+            for _ in range(wanted):
+                places.borrow(self.now().monotonic)
+            self.time.advance(0.06)
+        held = [who.agent("paced").places.held for who in self.both]  # type: ignore[union-attr]
+        self.assertEqual(held, [2, 1])
+
+    def test_everybody_knows(self) -> None:
+        """What one spent shows at the other within a few seconds, though nobody calls there."""
+        self.one.spend("plain", 5 * CENT, error=True)
+        run(self.both, 3)
+        account = self.other.agent("plain").account
+        self.assertEqual((account.total.cost, account.hour(self.now().wall).errors), (5 * CENT, 1))
+        self.assertEqual(account.life.cost, 0)
+
+    def test_many(self) -> None:
+        """Hundreds of agents are told in portions."""
+        for index in range(450):
+            self.borrow(self.one, f"a{index}", CENT) if index < 3 else self.one.agent(f"a{index}")
+        for agent in self.one.fleet:
+            self.one.link.urge(agent.id)
+        before = self.server.rounds
+        run([self.one], 0.5)
+        self.assertGreater(self.server.rounds - before, 2)
+        self.assertEqual(self.one.link.urgent, set())
+
+    def test_idle(self) -> None:
+        """Who has nothing to tell says once a second that he is there, and nothing more often."""
+        run(self.both, 3)
+        before = self.server.rounds
+        run(self.both, 5)
+        self.assertEqual(self.server.rounds - before, 10)
+
+
+class OutageTests(Two):
+    """The store is away, for one of them or for all."""
+
+    def cut(self, who: Member, seconds: float = 1.0) -> None:
+        """The network is cut, and this process notices."""
+        who.live.cut = True
+        run(self.both, seconds)
+
+    def test_told_once(self) -> None:
+        """It is told when it goes, and when it is back: once each."""
+        self.cut(self.one, 3)
+        self.assertTrue(self.one.link.away)
+        self.one.live.cut = False
+        run(self.both, 1)
+        texts = [alert.text for alert in self.one.alerts]
+        self.assertEqual(
+            [text.split("(")[0].split(":")[0] for text in texts],
+            [
+                "the shared store does not answer ",
+                "the shared store answers again",
+            ],
+        )
+        self.assertFalse(self.one.link.away)
+
+    def test_goes_on(self) -> None:
+        """A process goes on with what it has borrowed, and no call waits for the store."""
+        self.borrow(self.one, "hard", 30 * CENT)
+        self.cut(self.one)
+        self.assertTrue(self.borrow(self.one, "hard", 30 * CENT))
+        self.assertFalse(self.borrow(self.one, "hard", 31 * CENT))
+        self.assertTrue(self.borrow(self.one, "loose", 90 * CENT))
+
+    def test_settled_afterwards(self) -> None:
+        """What was spent meanwhile is told once, when the store is back."""
+        self.borrow(self.one, "hard", 30 * CENT)
+        self.cut(self.one)
+        self.one.spend("hard", 20 * CENT)
+        self.one.spend("plain", 7 * CENT)
+        run(self.both, 20)
+        self.assertEqual(self.other.agent("hard").account.total.cost, 30 * CENT)
+        self.one.live.cut = False
+        run(self.both, 4)
+        for who in self.both:
+            costs = [who.agent(name).account.total.cost for name in ("hard", "plain")]
+            self.assertEqual(costs, [20 * CENT, 7 * CENT])
+
+    def test_flushed(self) -> None:
+        """A store that forgot everything is told again, and lends nothing before that."""
+        self.borrow(self.one, "hard", 30 * CENT)
+        self.one.spend("hard", 30 * CENT)
+        run(self.both, 2)
+        self.server.flush()
+        run(self.both, 2)
+        self.assertTrue(self.one.link.grace)
+        self.assertFalse(self.borrow(self.other, "hard", 10 * CENT))
+        run(self.both, 12)
+        self.assertFalse(self.other.link.grace)
+        self.assertEqual(self.other.agent("hard").account.total.cost, 30 * CENT)
+        self.assertFalse(self.borrow(self.other, "hard", 71 * CENT))
+        self.assertTrue(self.borrow(self.other, "hard", 70 * CENT))
+
+    def test_waiting(self) -> None:
+        """A call that waits while the store goes away is let go, not forgotten."""
+        share = self.one.agent("hard").account.share
+        assert share is not None
+        share.borrow(self.now().wall, CENT, False)
+        answer = self.one.cluster.borrowed("hard")
+        self.one.live.cut = True
+        run(self.both, 0.5)
+        self.successResultOf(answer)
