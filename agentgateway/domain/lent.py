@@ -81,6 +81,10 @@ class LentBucket:
         """Tokens it holds; more may be had by asking."""
         return self._part(now).available(now) if self.link.away else max(0, self.upto - self.taken)
 
+    def debt(self, now: float) -> int:
+        """Tokens that were used and not lent yet."""
+        return self._part(now).debt(now) if self.link.away else max(0, self.taken - self.upto)
+
     def wait(self, now: float, n: int = 1) -> float:
         """Seconds until `n` can be taken, 0 for now."""
         if self.link.away:

@@ -8,6 +8,7 @@ from agentgateway.config.schema import Config
 from agentgateway.domain.exchange import Exchange, Field
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.windows import Calendar
 from agentgateway.wire.headers import lowered
@@ -22,9 +23,9 @@ def config_of(text: str) -> Config:
     return parse(text, "test.yaml", {})
 
 
-def fleet_of(config: Config) -> Fleet:
-    """Its agents, none of whom has called yet."""
-    return Fleet(config, Ledger(Calendar.of("UTC")), NOW)
+def fleet_of(config: Config, link: Link | None = None) -> Fleet:
+    """Its agents, none of whom has called yet; with a `link`, those of a fleet of processes."""
+    return Fleet(config, Ledger(Calendar.of("UTC")), NOW, link=link)
 
 
 def call(uri: str = CHAT, body: bytes | None = b"{}", *fields: Field, method: str = "POST", **more: Any) -> Exchange:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
-from agentgateway.pipeline.onion import HOLD, Answer, Onion, Quiet
+from agentgateway.pipeline.onion import BORROW, HOLD, Answer, Onion, Quiet
 from tests.pipeline.calls import NOW, call, later
 
 NO = Refusal("bad_request", "no")
@@ -80,6 +80,16 @@ class OnionTests(SynchronousTestCase):
         self.assertIsNone(onion.admit(exchange, later(2)))
         self.assertEqual(notes, ["a?", "b?", "b?", "b?", "c?", "a+", "b+", "c+"])
         self.assertEqual(holding.moments, [NOW, later(1), later(2)])
+
+    def test_borrow(self) -> None:
+        """A call that waited for what the fleet lends is judged anew, but not read again; nothing was taken meanwhile."""
+        notes: list[str] = []
+        steps = [Noting("a", notes), Noting("b", notes), Noting("c", notes, BORROW)]
+        onion, exchange = Onion(steps, 1), call()
+        self.assertIs(onion.admit(exchange, NOW), BORROW)
+        self.assertFalse(exchange.admitted)
+        self.assertIsNone(onion.admit(exchange, later(1)))
+        self.assertEqual(notes, ["a?", "b?", "c?", "b?", "c?", "a+", "b+", "c+"])
 
     def test_left_while_held(self) -> None:
         """A call that ends while it is held took nothing; the steps before the one that held are told."""

@@ -6,8 +6,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.exchange import Exchange, Target
+from agentgateway.domain.lease import NONE_GONE, NOTHING, Grant
+from agentgateway.domain.link import Link
 from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.onion import BORROW
 from agentgateway.pipeline.reserve import LEAST_OUTPUT, UNSTATED_OUTPUT, Reserve, affordable, dearest
 from agentgateway.providers.known import surface
 from tests.pipeline.calls import CHAT, NOW, call, config_of, fleet_of
@@ -135,3 +138,70 @@ class ReserveTests(SynchronousTestCase):
             limit = affordable(RATES, 100, room)
             self.assertTrue(limit == 0 or RATES.bound(100, limit) <= room)
             self.assertGreater(RATES.bound(100, limit + 1), room)
+
+
+class BorrowTests(SynchronousTestCase):
+    """Money that belongs to a fleet of processes."""
+
+    def setUp(self) -> None:
+        """Agents for whom nothing is borrowed yet."""
+        self.config = config_of(CONFIG)
+        self.link = Link(confirmed=NOW.wall)
+        self.fleet = fleet_of(self.config, self.link)
+        self.step = Reserve(self.fleet, lambda: None)
+
+    def exchange(self, agent: str, **body: Any) -> Exchange:
+        """A call."""
+        exchange = call(CHAT, json.dumps({"model": "m", **body}).encode())
+        exchange.agent, exchange.surface = self.fleet.get(agent), surface("POST", CHAT, "openai")
+        exchange.asked = exchange.surface.understand(CHAT, exchange.body or b"")
+        exchange.targets = [Target(self.config.providers["openai"], RATES)]
+        return exchange
+
+    def grant(self, exchange: Exchange, ceiling: int, leased: int = 0) -> None:
+        """The answer to what was asked for."""
+        assert exchange.agent is not None
+        ask = exchange.agent.ask(NOW)
+        exchange.agent.granted(
+            ask, Grant(ask.agent, False, ceiling, NOTHING, NOTHING, NOTHING, leased, 0, (), NONE_GONE), NOW
+        )
+
+    def test_asked(self) -> None:
+        """A call waits for what it may cost at most, and holds it once it is lent."""
+        exchange = self.exchange("hard", max_tokens=20)
+        self.assertIs(self.step.check(exchange, NOW), BORROW)
+        self.grant(exchange, exchange.amount)
+        self.assertIsNone(self.step.check(exchange, NOW))
+        self.step.take(exchange, NOW)
+        assert exchange.reservation is not None
+        self.assertEqual(exchange.reservation.amount, exchange.amount)
+
+    def test_lowered(self) -> None:
+        """Where less is left than a call may cost, its output is lowered to what was lent."""
+        exchange = self.exchange("hard", max_tokens=100)
+        self.assertIs(self.step.check(exchange, NOW), BORROW)
+        self.grant(exchange, 900_000, leased=100_000)
+        self.assertIsNone(self.step.check(exchange, NOW))
+        self.assertLessEqual(exchange.amount, 900_000)
+        self.assertLess(json.loads(exchange.body or b"")["max_tokens"], 100)
+
+    def test_refused(self) -> None:
+        """Where others hold all of it, the call is refused as for any spent budget."""
+        exchange = self.exchange("hard", max_tokens=20)
+        self.assertIs(self.step.check(exchange, NOW), BORROW)
+        self.grant(exchange, 0, leased=MILL)
+        answer = self.step.check(exchange, NOW)
+        assert isinstance(answer, Refusal)
+        self.assertEqual((answer.reason, answer.status), ("budget_exceeded", 402))
+
+    def test_away(self) -> None:
+        """While nobody can be asked, `hard` is told to try again shortly; the others go on."""
+        self.link.up = False
+        answer = self.step.check(self.exchange("hard", max_tokens=20), NOW)
+        assert isinstance(answer, Refusal)
+        self.assertEqual((answer.reason, answer.status, answer.retry_after), ("overloaded", 503, 1))
+        self.assertIsNone(self.step.check(self.exchange("loose", max_tokens=20), NOW))
+
+    def test_free(self) -> None:
+        """An agent without caps never waits."""
+        self.assertIsNone(self.step.check(self.exchange("free"), NOW))

@@ -3,8 +3,11 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.lease import BucketGrant
+from agentgateway.domain.link import Link
 from agentgateway.domain.refusal import Refusal
 from agentgateway.domain.usage import Usage
+from agentgateway.pipeline.onion import BORROW
 from agentgateway.pipeline.throttle import Throttle
 from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface
@@ -96,3 +99,67 @@ class ThrottleTests(SynchronousTestCase):
         self.taken(self.exchange("both"))
         agent.tokens.charge(NOW.monotonic, 400)
         self.assertEqual(self.wait(self.exchange("both")), 1200.0)
+
+
+class LentTests(ThrottleTests):
+    """Limits that belong to a fleet of processes. Alone in it, while nobody can be asked, all is as without one."""
+
+    def setUp(self) -> None:
+        """The same agents, as one of one."""
+        self.fleet = fleet_of(config_of(CONFIG), Link(up=False))
+        self.step = Throttle()
+
+
+class BorrowTests(SynchronousTestCase):
+    """What a call lacks is asked for."""
+
+    def setUp(self) -> None:
+        """Agents to whom nothing is lent yet."""
+        self.fleet = fleet_of(config_of(CONFIG), Link())
+        self.step = Throttle()
+
+    def exchange(self, agent: str) -> Exchange:
+        """A call that has been understood."""
+        exchange = call(CHAT, b"x" * 400)
+        exchange.agent, exchange.asked = self.fleet.get(agent), Asked(max_output=100)
+        exchange.surface = surface("POST", CHAT, "openai")
+        return exchange
+
+    def test_asked(self) -> None:
+        """A call waits for a token, and passes with it; the next one waits for another."""
+        exchange = self.exchange("rated")
+        self.assertIs(self.step.check(exchange, NOW), BORROW)
+        assert exchange.agent is not None
+        [bucket] = exchange.agent.lent()
+        self.assertEqual(bucket.ask(NOW.monotonic).want, 1)
+        bucket.take(NOW.monotonic, BucketGrant("rate_limit", 1, 0.0))
+        self.assertIsNone(self.step.check(exchange, NOW))
+        self.step.take(exchange, NOW)
+        self.assertIs(self.step.check(self.exchange("rated"), NOW), BORROW)
+
+    def test_denied(self) -> None:
+        """Where there is none, it is refused with the time the fleet's next token takes."""
+        exchange = self.exchange("rated")
+        self.step.check(exchange, NOW)
+        assert exchange.agent is not None
+        [bucket] = exchange.agent.lent()
+        bucket.ask(NOW.monotonic)
+        bucket.take(NOW.monotonic, BucketGrant("rate_limit", 0, 7.0))
+        for one in (exchange, self.exchange("rated")):
+            answer = self.step.check(one, NOW)
+            assert isinstance(answer, Refusal)
+            self.assertEqual((answer.reason, answer.retry_after), ("rate_limited", 7.0))
+
+    def test_place(self) -> None:
+        """A place is asked for likewise."""
+        exchange = self.exchange("narrow")
+        self.assertIs(self.step.check(exchange, NOW), BORROW)
+        assert exchange.agent is not None and exchange.agent.places is not None
+        exchange.agent.places.take(NOW.monotonic, 1)
+        self.assertIsNone(self.step.check(exchange, NOW))
+
+    def test_not_for_ever(self) -> None:
+        """A call waits a few times at most, should others always be faster."""
+        exchange = self.exchange("rated")
+        answers = [self.step.check(exchange, NOW) is BORROW for _ in range(5)]
+        self.assertEqual(answers, [True, True, True, False, False])
