@@ -16,15 +16,11 @@ from agentgateway.domain.counters import Tallies
 
 @attrs.define(eq=False)
 class Limits:
-    """The caps in the order of `limits_of`. `hours` and `days` are the account's own, in which its spending is booked.
-
-    `kept`: nothing but `spend` changes what is spent in a window; else every question looks everything up.
-    """
+    """The caps in the order of `limits_of`. `hours` and `days` are the account's own, in which its spending is booked."""
 
     _limits: tuple[Limit, ...]
     _hours: Tallies
     _days: Tallies
-    _kept: bool
     _left: int = 0
     _tightest: int = 0
     _to_mark: float = 0
@@ -36,7 +32,7 @@ class Limits:
     @classmethod
     def of(cls, budget: Budget, life: Spent, hours: Windowed, days: Windowed, own: tuple[Tallies, Tallies]) -> Self:
         """The caps of `budget` over what is spent in the life, the hours and the days; `own` is what is booked here."""
-        return cls(limits_of(budget, life, hours, days), *own, hours is own[0])
+        return cls(limits_of(budget, life, hours, days), *own)
 
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._limits)
@@ -77,8 +73,12 @@ class Limits:
             if self._to_mark > 0:
                 return ()
         found = tuple(crossing for limit in self._limits for crossing in limit.crossings(now, cost, reserved))
-        self._until = 0
+        self.forget()
         return found
+
+    def forget(self) -> None:
+        """Others have spent, too: everything has to be looked up anew."""
+        self._until = 0
 
     def _look_up(self, now: float) -> None:
         tallies = [limit.tally(now).cost for limit in self._limits]
@@ -86,6 +86,5 @@ class Limits:
         self._left = min(left)
         self._tightest = left.index(self._left)
         self._to_mark = min(limit.to_mark(spent) for limit, spent in zip(self._limits, tallies, strict=True))
-        if self._kept:
-            spans = (self._hours.stays(now), self._days.stays(now))
-            self._since, self._until = max(span[0] for span in spans), min(span[1] for span in spans)
+        spans = (self._hours.stays(now), self._days.stays(now))
+        self._since, self._until = max(span[0] for span in spans), min(span[1] for span in spans)

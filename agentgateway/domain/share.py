@@ -230,6 +230,7 @@ class Share:
         self.hour.learn(ask.hour[0], grant.hour)
         self.day.learn(ask.day[0], grant.day)
         self.life.learn(0, grant.life)
+        ours.limits.forget()
         self.seen = now
         return tuple(_crossings(self.account.limits, before, now, ours.reserved))
 
