@@ -26,7 +26,7 @@ from agentgateway.ops.dashboard.resources import Gate, Pages
 from agentgateway.ops.dashboard.shared import Shared
 from agentgateway.ops.dashboard.site import ShortSite, assets
 from agentgateway.ops.dashboard.trees import tree, tree_for_siblings
-from agentgateway.ops.dashboard.viewer import ViewerFactory
+from agentgateway.ops.dashboard.viewer import GOING_AWAY, ViewerFactory
 from agentgateway.ops.listening import listening
 from agentgateway.ops.timers import timer
 
@@ -106,6 +106,8 @@ class DashboardService(MultiService):
     def stopService(self) -> "Deferred[None]":
         """Send the viewers away, and store what the charts have not stored yet."""
         self._viewers.hang_up()
+        for listener in list(self.feed.viewers) if self._joined is not None else ():
+            listener.end(GOING_AWAY, b"the worker stops")
         self._steps.stop()
         self.feed.drain()
         self._keep(list(self.history.end()))

@@ -1,0 +1,102 @@
+"""What several workers tell of themselves, made one."""
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.ops.dashboard.boards import Boards, told
+from agentgateway.ops.dashboard.message import RECENT, encode
+from agentgateway.ops.dashboard.rows import MAX_CHANGED
+from tests.ops.dashboard.doubles import Onlooker, State, feed_of
+
+
+class BoardTests(SynchronousTestCase):
+    """Two workers, as their own feeds tell of them."""
+
+    def setUp(self) -> None:
+        """Nobody has called."""
+        self.states = State(), State()
+        self.feeds = [feed_of(state)[0] for state in self.states]
+        for feed in self.feeds:
+            feed.join(Onlooker())
+        self.boards = Boards()
+
+    def tell(self, *numbers: int) -> None:
+        """What these workers say, all of it."""
+        for number in numbers:
+            list(self.feeds[number].run())
+            self.boards.take(number, told(self.feeds[number].snapshot().payload))
+
+    def look(self) -> tuple[dict[str, Any], list[str]]:
+        """(rows that have changed, by id; ids that are gone)"""
+        changed: list[Any] = []
+        gone: list[str] = []
+        list(self.boards.look(changed, gone))
+        return {(row := json.loads(bytes(text)))["id"]: row for text in changed}, gone
+
+    def test_rows(self) -> None:
+        """Calls under way are added up, and so are sparklines; an agent that one worker has met is shown as it is."""
+        one, other = self.states
+        one.agent("coder").in_flight = 2
+        other.agent("coder").in_flight = 3
+        self.tell(0, 1)
+        rows, gone = self.look()
+        self.assertEqual((rows["coder"]["in_flight"], rows["writer"]["in_flight"], gone), (5, 0, []))
+        self.assertEqual(self.look(), ({}, []))
+        self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["in_flight"], 5)
+        self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["viewers"], 7)
+
+    def test_away(self) -> None:
+        """What a worker that is away said of calls under way is forgotten; who only it knew is gone."""
+        self.states[0].agent("coder").in_flight = 2
+        self.tell(0, 1)
+        self.look()
+        self.boards.drop(0)
+        self.boards.drop(0)
+        rows, gone = self.look()
+        self.assertEqual((rows["coder"]["in_flight"], gone), (0, []))
+        self.boards.drop(1)
+        rows, gone = self.look()
+        self.assertEqual((rows, sorted(gone)), ({}, ["coder", "writer"]))
+
+    def test_update(self) -> None:
+        """After everything comes what has changed; an agent is gone once no worker shows it."""
+        self.tell(0, 1)
+        self.look()
+        head = self.boards.head("update", "now", 0)
+        for number in (0, 1):
+            update = head | {"agents": [], "gone": ["coder"], "recent": [], "alerts": [], "omitted": 3}
+            self.boards.take(number, told(encode(update)))
+            self.assertEqual(self.look()[1], ["coder"] if number else [])
+        self.assertEqual(self.boards.news()["omitted"], 6)
+        self.assertEqual([row for row in self.boards.all()["agents"] if b'"coder"' in bytes(row)], [])
+
+    def test_news(self) -> None:
+        """Records come in order of time, alerts that all tell alike come once; who comes later sees the latest."""
+        self.states[1].clock.advance(1)
+        self.states[1].call("coder")
+        self.states[0].call("writer")
+        for state in self.states:
+            state.fleet.pause(state.agent("coder"), "operator", "why", self.states[0].moment())
+        self.tell(1, 0)
+        self.look()
+        news = self.boards.news()
+        stamps = [json.loads(bytes(record))["ts"] for record in news["recent"]]
+        self.assertEqual(stamps, sorted(stamps))
+        self.assertEqual(len({bytes(alert) for alert in news["alerts"]}), len(news["alerts"]))
+        self.assertEqual(self.boards.news(), {"recent": [], "alerts": [], "omitted": 0})
+        self.assertEqual(self.boards.all()["recent"], news["recent"])
+
+    def test_bounds(self) -> None:
+        """An update has so many rows and records; the rows that are left out come with the next one."""
+        self.tell(0)
+        self.look()
+        head = self.boards.head("update", "now", 0)
+        row = json.loads(bytes(self.boards.all()["agents"][0]))
+        rows = [row | {"id": f"a{number}"} for number in range(MAX_CHANGED + 5)]
+        records = [{"ts": f"{number:04}"} for number in range(RECENT + 5)]
+        self.boards.take(0, told(encode(head | {"agents": rows, "recent": records, "alerts": []})))
+        self.assertEqual([len(self.look()[0]) for _ in range(3)], [MAX_CHANGED, 5, 0])
+        news = self.boards.news()
+        self.assertEqual((len(news["recent"]), news["omitted"]), (RECENT, 5))
