@@ -63,7 +63,7 @@ class Process(ProcessProtocol):
     def send(self, number: signal.Signals) -> None:
         """A signal, if it still is there."""
         try:
-            self.transport.signalProcess(number.name.removeprefix("SIG"))
+            self.transport.signalProcess(int(number))
         except ProcessExitedAlready:
             return
 

@@ -60,7 +60,21 @@ class _Sockets:
 
     def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
         """The socket of that worker."""
-        return UNIXClientEndpoint(self._reactor, self._place.control_of(int(uri.host)))
+        return _Quiet(UNIXClientEndpoint(self._reactor, self._place.control_of(int(uri.host))))
+
+
+@implementer(IStreamClientEndpoint)
+class _Quiet:
+    """Does not log each connection."""
+
+    def __init__(self, endpoint: Any) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, factory: Any) -> "Deferred[Any]":
+        """As the endpoint does."""
+        factory.noisy = False
+        connected: Deferred[Any] = self._endpoint.connect(factory)
+        return connected
 
 
 class Siblings:

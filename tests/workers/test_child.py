@@ -30,11 +30,11 @@ class Spawned:
         self.over = False
         protocol.transport = self
 
-    def signalProcess(self, name: str) -> None:
+    def signalProcess(self, number: int) -> None:
         """One more."""
         if self.over:
             raise ProcessExitedAlready
-        self.signals.append(name)
+        self.signals.append(signal.Signals(number).name.removeprefix("SIG"))
 
     def say(self, words: str, descriptor: int = PIPE) -> None:
         """Something, a line."""

@@ -132,6 +132,18 @@ class OneGatewayTests(Base):
         self.assertEqual(gateway.pids, before)
         await self.end(gateway)
 
+    async def test_rotation(self) -> None:
+        """SIGUSR1 makes every worker open its log anew: what comes later is in new files."""
+        gateway = await started(self)
+        await self.under_load(gateway, until(lambda: True), 100)
+        logs = sorted(gateway.folder.glob("audit-*.jsonl"))
+        for log in logs:
+            log.rename(log.with_suffix(".old"))
+        gateway.send(signal.SIGUSR1)
+        await until(lambda: all(log.exists() for log in logs))
+        self.assertEqual(len(logs), 2)
+        await self.end(gateway)
+
 
 class ReplacedTests(Base):
     """Workers come and go, the sockets stay."""
