@@ -76,6 +76,7 @@ class Endpoints:
             "config": live.config.path,
             "listen": list(live.config.gateway.listen),
             "timezone": live.config.gateway.timezone,
+            "workers": 1,
             "cost_this_hour": total(views, "cost_this_hour"),
             "cost_today": total(views, "cost_today"),
             "total_cost": total(views, "total_cost"),

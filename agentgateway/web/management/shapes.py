@@ -57,6 +57,7 @@ GATEWAY: Final = record(
     config=STRING,
     listen=STRINGS,
     timezone=STRING,
+    workers={**WHOLE, "description": "Processes that this answer is of."},
     cost_this_hour=DOLLARS,
     cost_today=DOLLARS,
     total_cost=DOLLARS,
