@@ -1,6 +1,7 @@
 """One process's part of a rate and of a number of calls at once that belong to a whole fleet.
 
-Tokens come in advance, as many as half a second uses, from a bucket that all share. A call for which none is left waits
+Tokens come in advance, from a bucket that all share: as many as half a second uses, and where there are plenty as two
+seconds do. A call for which none is left waits
 for an answer once; what comes back says how long it takes until there is another. While nobody can be asked each process
 goes by its part of the rate: the count, divided by how many they are.
 """
@@ -20,6 +21,8 @@ DENIED: Final = 0.05
 LONGEST_QUIET: Final = 1.0
 """The same, where the next token takes longer: another process may give some back."""
 SOONEST: Final = 0.001
+FEW: Final = 8
+"""One part in so many of a fair share of the burst: what a process may hold without harm to the others."""
 SCARCE: Final = 8
 """Calls at once for each process, below which none keeps a place that it does not use."""
 
@@ -105,12 +108,12 @@ class LentBucket:
     def charge(self, now: float, n: int) -> None:
         """Take `n`, whatever is there; asks for more where that will soon be needed."""
         self.taken += n
-        self._use.add(now, n)
+        used, _ = self._use.add(now, n)
         if self.link.away:
             self._part(now).charge(now, n)
             return
         self.link.changed.add(self.agent)
-        if self.upto - self.taken < self._use.look(now)[0] // 4 and now >= self._quiet_until:
+        if self.upto - self.taken < used // 4 and now >= self._quiet_until:
             self.link.urge(self.agent)
 
     def give_back(self, now: float, n: int = 1) -> None:
@@ -150,7 +153,8 @@ class LentBucket:
 
     def _wish(self, now: float) -> int:
         used, waited_for = self._use.look(now)
-        return self.taken + max(used // 2, waited_for)
+        plenty = min(2 * used, self.rate.count // (FEW * self.link.members))
+        return self.taken + max(used // 2, waited_for, plenty)
 
     def _part(self, now: float) -> TokenBucket:
         if self._alone is None:

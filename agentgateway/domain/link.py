@@ -79,13 +79,14 @@ class Use:
     _peak: int = 0
     _peak_before: int = 0
 
-    def add(self, now: float, used: int, held: int = 0) -> None:
-        """So much more; `held` is what is held now."""
+    def add(self, now: float, used: int, held: int = 0) -> tuple[int, int]:
+        """So much more; `held` is what is held now. Gives what `look` does."""
         if int(now) != self._second:
             self._turn(int(now))
         self._used += used
         if held > self._peak:
             self._peak = held
+        return max(self._used, self._used_before), max(self._peak, self._peak_before)
 
     def look(self, now: float) -> tuple[int, int]:
         """(used in a second, the most held at once); both 0 for what was idle for a second."""

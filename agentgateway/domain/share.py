@@ -47,9 +47,14 @@ class Others:
         """Everybody's sums of the window that begins at `start`, in which `own` was done here."""
         if start != self.start:
             return own
-        joint = Tally(own.cost, own.calls, own.errors, own.input_tokens, own.output_tokens)
-        joint.add(self.tally)
-        return joint
+        theirs = self.tally
+        return Tally(
+            own.cost + theirs.cost,
+            own.calls + theirs.calls,
+            own.errors + theirs.errors,
+            own.input_tokens + theirs.input_tokens,
+            own.output_tokens + theirs.output_tokens,
+        )
 
 
 @attrs.frozen
@@ -105,6 +110,9 @@ class Share:
         What is borrowed is good while the others know that this process lives. Later they take it for spent, in the
         window they are in then: so it is good for no other one.
         """
+        link = self.link
+        if link.up and not link.grace and self.seen >= link.since and link.fresh(now):  # nearly always
+            return self.ceiling
         if self.spends:
             return None
         return self.ceiling if self._good(now) else self.account.life.cost
@@ -161,9 +169,7 @@ class Share:
         link.changed.add(account.id)
         if not account.capped:
             return
-        held = account.held_with(0)
-        self._use.add(now, cost, held)
-        pace, peak = self._use.look(now)
+        pace, peak = self._use.add(now, cost, account.held_with(0))
         if self.ceiling - account.life.cost - peak < pace // 2 and now >= self._short_until and not link.away:
             self._short_until = now + DENIED
             link.urge(account.id)

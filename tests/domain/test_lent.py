@@ -50,6 +50,7 @@ class BucketTests(SynchronousTestCase):
 
     def test_ahead(self) -> None:
         """It asks for as many tokens ahead as half a second used, in time."""
+        self.link.members = 4
         self.lend(20)
         for _ in range(16):
             self.bucket.charge(NOW, 1)
@@ -57,6 +58,13 @@ class BucketTests(SynchronousTestCase):
         self.bucket.charge(NOW, 1)
         self.assertEqual(self.link.urgent, {"a"})
         self.assertEqual(self.bucket.ask(NOW).want, 17 + 8)
+
+    def test_plenty(self) -> None:
+        """Where there are plenty it asks for two seconds."""
+        self.bucket.reconfigure(Rate(10_000, 1), NOW)
+        self.lend(20)
+        self.bucket.charge(NOW, 17)
+        self.assertEqual(self.bucket.ask(NOW).want, 17 + 34)
 
     def test_given_back(self) -> None:
         """What was not used for a second goes back, and is held no longer from the moment of saying so."""
