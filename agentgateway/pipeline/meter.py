@@ -16,6 +16,8 @@ from agentgateway.providers.sse import HEAD, LIMIT, TAIL, Events, Stripper
 Certainty = Literal["exact", "estimated", "none"]
 
 _CHARS_PER_TOKEN = 4
+USUAL_OUTPUT = 1024
+"""Output tokens a call is taken for of which nothing is known."""
 
 
 class Meter:
@@ -113,7 +115,7 @@ def settle(reading: Reading, asked: Asked, request_body_len: int, complete: bool
     Exact is what the provider said about an answer that came to its end. Everything else that is owed is estimated: the
     input in full, as said or a token for every four bytes of the request; the output as counted so far and at least a
     token for every four characters sent. Of an answer that could not be read only bytes are known, so there the output
-    is no more than the request allowed.
+    is no more than the request allowed. An answer that is made later is taken for as long as was asked for.
     """
     usage = reading.usage
     if complete and reading.sure:
@@ -121,6 +123,8 @@ def settle(reading: Reading, asked: Asked, request_body_len: int, complete: bool
     if not usage.total and (not reading.owed or (reading.failed and not reading.sent_chars)):
         return Usage(), "none"
     sent = -(-reading.sent_chars // _CHARS_PER_TOKEN)
+    if reading.later:
+        sent = max(sent, USUAL_OUTPUT if asked.max_output is None else asked.max_output)
     if reading.blind and asked.max_output is not None:
         sent = min(sent, asked.max_output)
     usage = msgspec.structs.replace(usage, output=max(usage.output, sent))

@@ -51,8 +51,9 @@ class Reckoner:
         exchange.usage, exchange.usage_kind = usage, kind
         if kind != "none":
             exchange.cost = self._cost(exchange, reading, usage, now)
-        if reading.later:  # as for a call that a crash has lost: what it held
-            exchange.cost = max(exchange.cost, exchange.amount)
+        agent = exchange.agent
+        if reading.later and agent is not None and agent.account.budget.enforcement == "hard":
+            exchange.cost = max(exchange.cost, exchange.amount)  # nobody will see what it comes to
 
     def _cost(self, exchange: Exchange, reading: Reading, usage: Usage, now: Moment) -> int:
         target = exchange.target

@@ -10,11 +10,10 @@ from agentgateway.domain.agent import AgentState
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
+from agentgateway.pipeline.meter import USUAL_OUTPUT
 from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet
 
 _BYTES_PER_TOKEN = 4
-_USUAL_OUTPUT = 1024
-"""Output tokens a call is taken for before its agent has any history."""
 
 NO_WAIT = (0.0, "")
 
@@ -97,7 +96,7 @@ def _borrows(exchange: Exchange, agent: AgentState, now: Moment) -> bool:
 def _expected(exchange: Exchange, agent: AgentState) -> int:
     """Tokens this call is expected to use: its input by length, the output by what this agent's calls usually have."""
     life = agent.account.life
-    output = life.output_tokens // life.calls if life.calls else _USUAL_OUTPUT
+    output = life.output_tokens // life.calls if life.calls else USUAL_OUTPUT
     asked = exchange.asked.max_output if exchange.asked is not None else None
     if asked is not None:
         output = min(output, asked)

@@ -10,7 +10,7 @@ from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface
 from tests.fixtures import ALL, ANTHROPIC_STREAM, ANTHROPIC_WHOLE, CHAT_WHOLE, RESPONSES_WHOLE, Fixture
-from tests.pipeline.calls import NOW, call, config_of
+from tests.pipeline.calls import NOW, call, config_of, fleet_of
 
 
 class ReckonTests(SynchronousTestCase):
@@ -84,15 +84,17 @@ class ReckonTests(SynchronousTestCase):
             last = exchange.cost
 
     def test_background(self) -> None:
-        """A response that is made behind the answer costs what the call held: nobody can fetch work for nothing."""
-        for held in (0, 10**9):
+        """A response that is made behind the answer is not free; under `hard` it costs all that the call held."""
+        for enforcement, cost in (("estimate", 10_262_500), ("hard", 10**9)):
             exchange, meter = self.called(RESPONSES_WHOLE)
-            exchange.amount = held
+            exchange.amount = 10**9
+            budget = f"{{max_cost_total: 5, enforcement: {enforcement}}}"
+            exchange.agent = fleet_of(config_of(f"agents: {{writer: {{budget: {budget}}}}}")).get("writer")
             meter.feed(b'{"status":"queued","model":"gpt-4o","usage":null}')
             meter.end()
             self.reckoner.answered(exchange, meter, True, NOW)
             self.assertEqual(exchange.usage_kind, "estimated")
-            self.assertTrue(exchange.cost == held if held else exchange.cost > 0, exchange.cost)
+            self.assertEqual(exchange.cost, cost)
 
     def test_abandoned(self) -> None:
         """A call given up before its answer is charged its input, if it had been sent at all and costs anything."""
