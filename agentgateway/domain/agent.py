@@ -1,6 +1,7 @@
 """One agent as it is now: its money, its limits, its circuits, and how it stands."""
 
 from functools import partial
+from typing import Final
 
 import attrs
 
@@ -15,6 +16,9 @@ from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict
 from agentgateway.domain.standing import Caps, Pause, Standing
+
+OUT_OF_DATE: Final = 2.5
+"""Seconds after which policies do not go by what is known of other processes. Who calls is asked about each second."""
 
 
 @attrs.define(slots=True, eq=False)
@@ -102,6 +106,11 @@ class AgentState:
             if bucket.name in granted:
                 bucket.take(now.monotonic, granted[bucket.name])
         return crossings
+
+    def out_of_date(self, now: Moment) -> bool:
+        """Whether what other processes did was learned too long ago, and can be asked for."""
+        share = self.account.share
+        return share is not None and not share.link.away and now.wall - share.seen > OUT_OF_DATE
 
     @property
     def holds(self) -> bool:

@@ -5,11 +5,14 @@ from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.domain.standing import Pause
-from agentgateway.pipeline.onion import Answer, Quiet
+from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet
 
 
 class Screen(Quiet):
-    """Asks the agent's standing and the policies; what these decide beyond this call is done by the fleet."""
+    """Asks the agent's standing and the policies; what these decide beyond this call is done by the fleet.
+
+    Where several processes serve the agent, policies go by what all of them did: a call waits for that to be known.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -19,6 +22,10 @@ class Screen(Quiet):
         agent = exchange.agent
         assert agent is not None and exchange.surface is not None
         if agent.rules.rules:
+            if agent.link is not None and exchange.borrowed < MOST_WAITS and agent.out_of_date(now):
+                exchange.borrowed += 1
+                agent.link.urge(agent.id)
+                return BORROW
             exchange.verdict = verdict = agent.judge(now)
             if verdict.pause is not None or verdict.alerts:
                 self._fleet.apply(agent, verdict, now)

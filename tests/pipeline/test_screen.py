@@ -2,9 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.lease import NONE_GONE, Grant
+from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
-from agentgateway.pipeline.onion import Answer
+from agentgateway.pipeline.onion import BORROW, Answer
 from agentgateway.pipeline.screen import Screen
 from agentgateway.providers.known import surface
 from tests.pipeline.calls import CHAT, NOW, call, config_of, fleet_of, later
@@ -77,3 +79,38 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(self.refused().reason, "agent_paused")
         assert self.agent.pause is not None
         self.assertEqual(self.agent.pause.by, "policy")
+
+
+class FleetTests(SynchronousTestCase):
+    """An agent that other processes serve, too."""
+
+    def setUp(self) -> None:
+        """An agent of which nothing is known yet."""
+        self.link = Link()
+        self.fleet = fleet_of(config_of(CONFIG), self.link)
+        agent = self.fleet.get("writer")
+        assert agent is not None
+        self.agent = agent
+
+    def check(self, now: Moment = NOW) -> Answer:
+        """What the step says to a call."""
+        exchange = call(CHAT)
+        exchange.agent, exchange.surface = self.agent, surface("POST", CHAT, "openai")
+        return Screen(self.fleet).check(exchange, now)
+
+    def test_policies(self) -> None:
+        """A call waits until it is known what the others did; the policies go by that."""
+        self.assertIs(self.check(), BORROW)
+        self.assertEqual(self.link.urgent, {"writer"})
+        ask = self.agent.ask(NOW)
+        three = (0, 3, 0, 0, 0)
+        self.agent.granted(ask, Grant("writer", False, 0, three, three, three, 0, 0, (), NONE_GONE), NOW)
+        answer = self.check(later(1))
+        assert isinstance(answer, Refusal)
+        self.assertEqual(answer.reason, "policy_denied")
+        self.assertIs(self.check(later(5)), BORROW)
+
+    def test_away(self) -> None:
+        """While nobody can be asked they go by what is known."""
+        self.link.up = False
+        self.assertIsNone(self.check())
