@@ -224,6 +224,7 @@ class GatewayService(MultiService):
                 lambda: self.lag.longest,
                 lambda: live.overloaded,
                 lambda: 0 if self.traces is None else self.traces.dropped,
+                None if self.membership is None else self.membership.link,
             )
         )
         metrics.counts.reserve(live.config.agents)

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from agentgateway import __version__
 from agentgateway.domain.fleet import AgentState, Fleet
+from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
 from agentgateway.ops.counts import KINDS, Counts, Spread
@@ -47,6 +48,8 @@ class Sources:
     """Whether new calls are refused for that."""
     spans_dropped: Callable[[], int] = lambda: 0
     """Calls of which the traces' collector has no span."""
+    link: Link | None = None
+    """To the fleet that this process is a part of, if it is."""
 
 
 class Metrics:
@@ -100,6 +103,9 @@ class Metrics:
         yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", sources.lag()
         yield "overloaded", "1 while new calls are refused because turns come too late.", sources.overloaded()
         yield "audit_records_missing", "Audit records that the log file lacks.", sources.missed()
+        if sources.link is not None:
+            yield "shared_store_away", "1 while the shared store lends nothing.", sources.link.away
+            yield "fleet_processes", "Processes that share the store.", sources.link.members
         yield "spans_dropped", "Calls that are missing in the traces.", sources.spans_dropped()
 
     def _counters(self) -> Iterator[tuple[str, str, list[str], Iterator[Sample]]]:

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.breaker import Breaker
+from agentgateway.domain.link import Link
 from agentgateway.ops.metrics import Metrics
 from tests.web.management.doubles import CONFIG, Api, record
 
@@ -64,6 +65,15 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual((found["agentgateway_open_streams",], found["agentgateway_overloaded",]), (0, 0))
         self.assertGreaterEqual(found["agentgateway_reactor_lag_seconds",], 0)
         self.assertGreater(found["process_resident_memory_bytes",], 0)
+
+    def test_fleet(self):
+        """A process that serves a fleet with others says whether it can borrow, and how many they are."""
+        api = Api(self)
+        self.assertNotIn(("agentgateway_shared_store_away",), self.found(api))
+        sources = api.service.metrics.sources
+        api.service.metrics.sources = attrs.evolve(sources, link=Link(up=False, members=3))
+        found = self.found(api)
+        self.assertEqual((found["agentgateway_shared_store_away",], found["agentgateway_fleet_processes",]), (1, 3))
 
     def test_evil_names(self):
         """Whatever a label holds, the text can be read."""
