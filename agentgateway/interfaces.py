@@ -174,8 +174,8 @@ class Siblings(Protocol):
     def others(self) -> list[int]:
         """Theirs."""
 
-    def ask(self, method: bytes, target: bytes) -> Awaitable[Sequence[Reply]]:
-        """What they answer, those that do."""
+    def ask(self, method: bytes, target: bytes, patience: float = 1.0) -> Awaitable[Sequence[Reply]]:
+        """What they answer, those that do within `patience` seconds."""
 
     def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> Awaitable[Reply | None]:
         """What one of them answers, if it does."""

@@ -25,6 +25,8 @@ STEADY: Final = 10.0
 """Seconds that a worker serves before its earlier ends are forgotten."""
 SILENT: Final = 30.0
 """Seconds without a sign of life after which a worker that serves is killed: its reactor does not turn."""
+SLOWEST: Final = 300.0
+"""The same before it serves: it reads its books, and what its log has of a crash."""
 MARGIN: Final = 10.0
 """Seconds that it may take to stop, above those it has for open calls."""
 MAX_LINE: Final = 65_536
@@ -134,12 +136,12 @@ class Worker:
 
     def watch(self) -> None:
         """Once a second: forgive a steady worker its past, kill a silent one."""
-        if self._process is None or not self._serving:
+        if self._process is None:
             return
         now = self._reactor.seconds()
-        if now - self._began >= STEADY:
+        if self._serving and now - self._began >= STEADY:
             self._failures = 0
-        if now - self._heard >= SILENT:
+        if now - self._heard >= (SILENT if self._serving else SLOWEST):
             self._log.error("worker {number} gives no sign of life and is killed", number=self.number)
             self._process.send(signal.SIGKILL)
             self._heard = now

@@ -32,7 +32,7 @@ from agentgateway.config.schema import Secret
 from agentgateway.workers.place import Place
 
 PATIENCE: Final = 1.0
-"""Seconds that all of them have to answer."""
+"""Seconds that they have to answer, unless somebody has less time."""
 AGAIN: Final = 0.2
 """Seconds between two attempts to follow one that is away."""
 MISSED: Final = 1_000
@@ -100,15 +100,18 @@ class Siblings:
         """The numbers of the others."""
         return [number for number in range(self._count()) if number != self.own]
 
-    async def ask(self, method: bytes, target: bytes) -> list[Reply]:
-        """What the others answer, as many as do."""
-        asked = [ensureDeferred(self.ask_one(number, method, target)) for number in self.others]
+    async def ask(self, method: bytes, target: bytes, patience: float = PATIENCE) -> list[Reply]:
+        """What the others answer, as many as do within `patience` seconds."""
+        asked = [ensureDeferred(self._within(patience, number, method, target, b"")) for number in self.others]
         return [reply for reply in await gatherResults(asked) if reply is not None]
 
     async def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> Reply | None:
         """What one answers; None where it does not, in time."""
+        return await self._within(PATIENCE, number, method, target, body)
+
+    async def _within(self, patience: float, number: int, method: bytes, target: bytes, body: bytes) -> Reply | None:
         work = ensureDeferred(self._ask(number, method, target, body))
-        return await work.addTimeout(PATIENCE, self._reactor, lambda _, __: None).addErrback(_away)
+        return await work.addTimeout(patience, self._reactor, lambda _, __: None).addErrback(_away)
 
     async def _ask(self, number: int, method: bytes, target: bytes, body: bytes) -> Reply:
         response = await self._request(number, method, target, body)

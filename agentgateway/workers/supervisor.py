@@ -179,7 +179,7 @@ class Supervisor(MultiService):
     async def _roll(self) -> None:
         """Each worker ends its calls and comes back, while the others serve; where one does not, the rest is left alone."""
         for worker in self.workers:
-            await worker.stop(self._config.gateway.drain_timeout)
+            await worker.stop(self._patience())
             if self._ending is not None:
                 return
             if not await worker.start():
@@ -201,4 +201,13 @@ class Supervisor(MultiService):
         await maybeDeferred(super().stopService)
 
     async def _stop(self, workers: list[Worker]) -> None:
-        await gatherResults([worker.stop(self._config.gateway.drain_timeout) for worker in workers])
+        patience = self._patience()
+        await gatherResults([worker.stop(patience) for worker in workers])
+
+    def _patience(self) -> float:
+        """Seconds that open calls have: those of the file as it is now, too, which the workers may have been told of."""
+        try:
+            now = load(self._config.path, os.environ).gateway.drain_timeout
+        except ConfigError:
+            now = 0.0
+        return max(now, self._config.gateway.drain_timeout)

@@ -9,7 +9,18 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.workers.child import LONGEST, MARGIN, MAX_LINE, PIPE, SILENT, STEADY, Process, Worker, environment
+from agentgateway.workers.child import (
+    LONGEST,
+    MARGIN,
+    MAX_LINE,
+    PIPE,
+    SILENT,
+    SLOWEST,
+    STEADY,
+    Process,
+    Worker,
+    environment,
+)
 from agentgateway.workers.place import Place
 
 
@@ -154,6 +165,18 @@ class WorkerTests(SynchronousTestCase):
         self.worker.watch()
         self.worker.watch()
         self.assertEqual(spawned.signals, ["KILL"])
+
+    def test_never_speaks(self) -> None:
+        """One that does not come to serve in minutes is killed, too, so that nobody waits for it for ever."""
+        started = self.worker.start()
+        self.reactor.advance(SLOWEST - 1)
+        self.worker.watch()
+        self.assertEqual(self.reactor.latest.signals, [])
+        self.reactor.advance(1)
+        self.worker.watch()
+        self.assertEqual(self.reactor.latest.signals, ["KILL"])
+        self.reactor.latest.end(None, signal.SIGKILL)
+        self.assertFalse(self.successResultOf(started))
 
     def test_told(self) -> None:
         """A reload is over when it says so; one that does not serve yet is told nothing, as it reads the file anyway."""

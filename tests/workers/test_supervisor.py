@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config.load import parse
 from agentgateway.ops.listening import ListenError
-from agentgateway.workers.child import STEADY
+from agentgateway.workers.child import MARGIN, STEADY
 from agentgateway.workers.supervisor import Supervisor, SupervisorError
 from tests.workers.test_child import Nursery, Spawned
 
@@ -127,6 +127,20 @@ class SupervisorTests(SynchronousTestCase):
         self.assertNoResult(ending)
         two.end()
         self.successResultOf(ending)
+
+    def test_patience(self) -> None:
+        """Open calls have as long as the file says by then, which workers may have read by themselves."""
+        service = self.start()
+        one, two = map(self.ready, self.reactor.spawned)
+        self.write(CONFIG.replace("drain_timeout: 3", "drain_timeout: 60"))
+        service.stopService()
+        for _ in range(6):
+            self.reactor.advance(10)
+            one.say("WATCHDOG=1")
+            two.say("WATCHDOG=1")
+        self.assertEqual((one.signals, two.signals), (["TERM"], ["TERM"]))
+        self.reactor.advance(MARGIN)
+        self.assertEqual((one.signals, two.signals), (["TERM", "KILL"], ["TERM", "KILL"]))
 
     def test_roll(self) -> None:
         """One is replaced after the other: the second is told to stop once the first one serves again."""

@@ -5,7 +5,7 @@ and standings need no asking: whatever one of them is told, the shared state tel
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -20,6 +20,9 @@ from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Rend
 from agentgateway.web.management.feed import Feed
 from agentgateway.web.management.questions import Question
 
+HASTE: Final = 0.25
+"""Seconds that others have to say how they stand: who asks, a balancer, will not wait long, and they may hang."""
+
 
 class MergedEndpoints(Endpoints):
     """One method an endpoint, for all workers together."""
@@ -30,14 +33,14 @@ class MergedEndpoints(Endpoints):
         super().__init__(live, controls, feed, metrics, rest)
         self._siblings = siblings
 
-    async def _asked(self, path: str) -> list[Any]:
-        """What the others say at `path`, decoded; those that say it."""
-        replies = await self._siblings.ask(b"GET", path.encode())
+    async def _asked(self, path: str, patience: float = 1.0) -> list[Any]:
+        """What the others say at `path`, decoded; those that say it within `patience` seconds."""
+        replies = await self._siblings.ask(b"GET", path.encode(), patience)
         return [msgspec.json.decode(reply.body) for reply in replies if reply.status in (200, 503)]
 
     async def health(self, asked: Asked) -> Answer:
         """Draining when all of them are."""
-        states = [self.state(), *await self._asked("/health")]
+        states = [self.state(), *await self._asked("/health", HASTE)]
         told = sums.gateway_of(states, max(state["agents"] for state in states))
         return json_answer(told, 503 if told["status"] == "draining" else 200)
 

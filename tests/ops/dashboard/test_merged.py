@@ -32,7 +32,7 @@ class Family:
         self.says: dict[bytes, Any] = {}
         self.told: list[tuple[int, bytes, bytes]] = []
 
-    def ask(self, method: bytes, target: bytes) -> "Deferred[list[Reply]]":
+    def ask(self, method: bytes, target: bytes, patience: float = 1.0) -> "Deferred[list[Reply]]":
         """Those that answer."""
         if target not in self.says:
             return succeed([Reply(2, 404, b"{}")])

@@ -35,7 +35,7 @@ class Family:
         self.followed: list[tuple[bytes, Callable[[int, bytes | None], None]]] = []
         self.stopped = 0
 
-    def ask(self, method: bytes, target: bytes) -> "Deferred[list[Reply]]":
+    def ask(self, method: bytes, target: bytes, patience: float = 1.0) -> "Deferred[list[Reply]]":
         """All of them, which is one."""
         return self.ask_one(1, method, target).addCallback(lambda reply: [] if reply is None else [reply])
 
