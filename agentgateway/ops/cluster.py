@@ -11,6 +11,7 @@ when the store is back: all that is told are sums, so nothing is lost or counted
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -96,8 +97,8 @@ class Cluster(Service):
         for agent in self._states(agents):
             agent.retire()
         while agents and not self.link.away:
-            portion, agents = _portion(agents)
-            now = self.moment()
+            portion, now = set(islice(agents, MOST)), self.moment()
+            agents -= portion
             try:
                 await self.live.sync([agent.ask(now) for agent in self._states(portion)])
             except GatewayError:
@@ -147,14 +148,16 @@ class Cluster(Service):
         self._next = self.reactor.callLater(wait, self._ask)
 
     def _ask(self, beat: bool = False) -> None:
-        """What is urgent first, then the rest, as far as it goes into one question."""
-        if self._asking or not self.running or not (beat or self.link.urgent):
+        """Calls that wait first, then what is urgent, then the rest, as far as it goes into one question."""
+        if self._asking or not self.running:
             return
         if self._next is not None and self._next.active():
             self._next.cancel()
-        names, _ = _portion(self.link.urgent)
-        if beat or len(names) < MOST:
-            names |= _portion(self._due, MOST - len(names))[0]
+        names: set[str] = set()
+        for some in (self._waiting, self.link.urgent, self._due):
+            names.update(islice(some, MOST - len(names)))
+        if not (names or beat):
+            return
         for done in (self.link.urgent, self._due, self.link.changed):
             done -= names
         answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
@@ -182,7 +185,7 @@ class Cluster(Service):
         self.flush()
         for waiting in answered:
             waiting.callback(None)
-        if self._waiting:
+        if self._waiting or (self._due and self.link.up):
             self._soon(AT_ONCE)
         elif self.link.urgent:
             self._soon(RETRY if self.link.away else SOON)
@@ -236,11 +239,3 @@ class Cluster(Service):
 
     def _states(self, names: Iterable[str]) -> list[AgentState]:
         return [state for name in names if (state := self.fleet.get(name)) is not None]
-
-
-def _portion(names: set[str], most: int = MOST) -> tuple[set[str], set[str]]:
-    """Some of them, and the rest."""
-    if len(names) <= most:
-        return set(names), set()
-    some = set(list(names)[: max(0, most)])
-    return some, names - some

@@ -66,6 +66,10 @@ class Member:
             self.fleet.crossed(agent, crossing, now)
         account.count(now.wall, error=error, input_tokens=1, output_tokens=1)
 
+    def spend_free(self, name: str) -> None:
+        """One call that costs nothing."""
+        self.agent(name).account.count(self.time.wall(), error=False, input_tokens=1, output_tokens=1)
+
 
 def member(server: MemoryServer, time: Time, config: str, process: str, run: str = "1", **link: Any) -> Member:
     """A gateway, begun."""

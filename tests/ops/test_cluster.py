@@ -157,15 +157,16 @@ class ClusterTests(Two):
         self.assertEqual(account.life.cost, 0)
 
     def test_many(self) -> None:
-        """Hundreds of agents are told in portions."""
+        """Hundreds of agents are told of within a beat, in portions."""
         for index in range(450):
-            self.borrow(self.one, f"a{index}", CENT) if index < 3 else self.one.agent(f"a{index}")
-        for agent in self.one.fleet:
-            self.one.link.urge(agent.id)
+            self.one.spend_free(f"a{index}")
         before = self.server.rounds
-        run([self.one], 0.5)
-        self.assertGreater(self.server.rounds - before, 2)
-        self.assertEqual(self.one.link.urgent, set())
+        self.one.cluster.beat()
+        self.time.pump([0.02] * 10)
+        self.assertEqual(self.server.rounds - before, 3)
+        account = self.other.agent("a449").account
+        run([self.other], 8)
+        self.assertEqual(account.total.calls, 1)
 
     def test_idle(self) -> None:
         """Who has nothing to tell says once a second that he is there, and nothing more often."""
