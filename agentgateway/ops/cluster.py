@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from agentgateway.domain.agent import AgentState
@@ -93,7 +93,7 @@ class Cluster(Service):
         self.link.wake = lambda: None
         if self._next is not None and self._next.active():
             self._next.cancel()
-        agents = {agent.id for agent in self.fleet if agent.id in self._holding or agent.id in self.link.changed}
+        agents = self._holding | self._due | self.link.changed | self.link.urgent
         for agent in self._states(agents):
             agent.retire()
         while agents and not self.link.away:
@@ -161,16 +161,21 @@ class Cluster(Service):
         for done in (self.link.urgent, self._due, self.link.changed):
             done -= names
         answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
-        now, agents = self.moment(), self._states(names)
-        self._note(agents)
-        self.flush()  # what is told must not be forgotten by a kill
-        asks = [agent.ask(now) for agent in agents]
         self._asking, self._asked = True, self.reactor.seconds()
+        asks: list[Ask] = []
         sent = self.clock.steady()
-        asked = self.live.sync(asks)
+        asked = maybeDeferred(self._question, self._states(names), asks)
         asked.addCallbacks(self._answered, self._unanswered, (asks, sent), errbackArgs=(asks,))
         asked.addErrback(lambda failure: self._log.failure("an answer of the shared store was of no use", failure))
         asked.addBoth(lambda _: self._go_on(answered))
+
+    def _question(self, agents: Iterable[AgentState], asks: list[Ask]) -> "Deferred[Synced]":
+        """Fill `asks`, and send them."""
+        self._note(agents)
+        self.flush()  # what is told must not be forgotten by a kill
+        now = self.moment()
+        asks += [agent.ask(now) for agent in agents]
+        return self.live.sync(asks)
 
     def _note(self, agents: Iterable[AgentState]) -> None:
         """Leave a trace of agents that will hold something: after a kill it has to be told that it was not spent."""

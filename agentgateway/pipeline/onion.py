@@ -21,8 +21,8 @@ HOLD: Final = Hold()
 """Ask again when more of the request is here."""
 BORROW: Final = Hold()
 """Ask again when the fleet has answered what the agent may use."""
-MOST_WAITS: Final = 3
-"""Times that one call waits for that: to learn how much there is, to get it, and once for bad luck."""
+MOST_WAITS: Final = 4
+"""Times that one call waits for that: to learn what others did and how much there is, to get it, and once for bad luck."""
 Answer = Refusal | Hold | None
 
 
