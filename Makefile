@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test trial lint types bench bench-dashboard docs clean
+.PHONY: run demo test trial lint types bench bench-dashboard bench-shared docs clean
 
 run: $(VENV)/.run
 	$(BIN)/agentgateway start -c gateway.yaml
@@ -28,6 +28,9 @@ bench: $(VENV)/.test
 
 bench-dashboard: $(VENV)/.test
 	$(BIN)/python benchmarks/dashboard.py $(BENCH)
+
+bench-shared: $(VENV)/.test
+	$(BIN)/python benchmarks/shared.py
 
 docs: $(VENV)/.docs
 	$(BIN)/python docs/generate.py

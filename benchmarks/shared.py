@@ -1,100 +1,105 @@
-"""What a shared store costs: one process by itself, one on Redis and PostgreSQL, and workers on them.
+"""What sharing costs: one process on a store of its own, the same on Redis and PostgreSQL, and two workers on these.
 
-    python benchmarks/shared.py [--seconds 5] [--rounds 3] [--workers 2]
+    make bench-shared
 
-Subjects take turns. CPU is the gateway's, workers and supervisor together, without Redis and PostgreSQL; commands are what
-clients send to Redis, and in brackets what its scripts do besides. Wants redis-server and PostgreSQL's server programs.
+Needs wrk, nginx (the provider), redis-server and PostgreSQL's server. All run on this machine, so that two workers have
+two cores only where there are four or more.
 """
 
-import argparse
-import contextlib
-import json
+import os
 import re
-import signal
-import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
-import measures
-import subjects
+from processes import Process, free_port  # noqa: E402
+from subjects import probe  # noqa: E402
 
-from tests.postgres import server
-from tests.redis import Redis
+from tests import postgres  # noqa: E402
+from tests.redis import Redis  # noqa: E402
 
-
-def shared(redis, history, workers):
-    """The gateway of the other benchmarks, on a shared store."""
-
-    def command(folder, port, upstream):
-        path = folder / "gateway.yaml"
-        config = subjects.gateway_config(folder, port, upstream, agents=10, policies=3)
-        for agent in config["agents"].values():
-            agent["budget"] |= {"max_cost_per_day": 5e6, "max_cost_total": 5e6}
-            agent |= {"rate_limit": "100000/s", "token_limit": "1000000000/min"}
-        config |= {"store": {"live": redis, "history": history}, "workers": workers}
-        path.write_text(json.dumps(config))
-        return [sys.executable, "-m", "agentgateway", "start", "-c", str(path)]
-
-    return command
+SECONDS, ROUNDS, CONNECTIONS = 5, 3, 64
+ANSWER = (
+    '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"hi"}],'
+    '"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":5}}'
+)
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 1000000000;
+  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{answer}'; }} }}
+}}
+"""
+CONFIG = """
+gateway: {{port: {port}, host: 127.0.0.1, state_dir: {folder}}}
+store: {store}
+workers: {workers}
+agents: {{"*": {{budget: {{max_cost_per_day: 1000000, enforcement: hard}}, rate_limit: 1000000/s}}}}
+providers: {{anthropic: {{base_url: "http://127.0.0.1:{origin}"}}}}
+dashboard: false
+audit: {{log_file: {folder}/audit.jsonl}}
+"""
+_COMMANDS = re.compile(r"cmdstat_(?!info|auth)[^:]+:calls=(\d+)")
 
 
 def commands(redis):
-    """(sent by clients, run in all) since the server's start."""
-    counts = re.findall(r"cmdstat_([^:]+):calls=(\d+)", redis.command("INFO", "commandstats").decode())
-    total = sum(int(calls) for _, calls in counts)
-    return sum(int(calls) for name, calls in counts if name in ("evalsha", "eval", "publish")), total
+    """Commands that Redis has done, those of scripts too."""
+    return sum(map(int, _COMMANDS.findall(redis.command("INFO", "commandstats").decode())))
 
 
-def stretch(subject, redis, seconds):
-    """The figures of one subject's turn."""
-    before = commands(redis)
-    found = measures.calls(subject, seconds)
-    sent, run = (after - earlier for after, earlier in zip(commands(redis), before, strict=True))
-    thousands = found["calls"] / 1000
-    return found | {"sent": sent / thousands, "run": run / thousands}
+def measure(name, store, workers, origin, redis, folder):
+    """One run: (calls a second, microseconds of CPU a call, Redis commands for a thousand calls, calls that failed)."""
+    folder.mkdir()
+    port, path = free_port(), folder / "gateway.yaml"
+    path.write_text(CONFIG.format(port=port, folder=folder, store=store, workers=workers, origin=origin))
+    environ = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    gateway = Process([sys.executable, "-m", "agentgateway", "start", "-c", str(path)], folder / "output", environ)
+    try:
+        while probe(port) != 200:
+            if gateway.popen.poll() is not None or time.monotonic() - gateway.began > 20:
+                raise SystemExit(f"{name}: {gateway.complaint()}")
+            time.sleep(0.05)
+        time.sleep(2)  # every worker
+        cpu, done = gateway.cpu(), commands(redis)
+        load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-s", str(HERE / "post.lua")]
+        said = subprocess.run([*load, f"http://127.0.0.1:{port}/v1/messages"], capture_output=True, text=True).stdout
+        calls = int(re.search(r"(\d+) requests in", said)[1])
+        failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+        rate = float(re.search(r"Requests/sec: +([\d.]+)", said)[1])
+        used = (gateway.cpu() - cpu) / calls * 1e6
+        return rate, used, (commands(redis) - done) / calls * 1000, int(failed[1]) if failed else 0
+    finally:
+        gateway.stop()
 
 
 def main():
-    """Start, measure in turns, print medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        redis = Redis()
-        stack.callback(redis.stop)
-        direct = subjects.Direct(folder / "direct")
-        stack.callback(direct.stop)
-        direct.start()
-        kinds = {
-            "one process": subjects.gateway(),
-            "one, shared store": shared(redis.url, server().database(), 1),
-            f"{options.workers} workers": shared(redis.url, server().database(), options.workers),
-        }
-        rounds = {name: [] for name in kinds}
-        for number in range(options.rounds):
-            for name, command in kinds.items():
-                print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
-                redis.command("FLUSHALL")
-                subject = subjects.Subject(name, command, folder / f"{name}-{number}")
-                try:
-                    if reason := subject.start(direct.port):
-                        raise SystemExit(f"{name} did not start: {reason}")
-                    measures.calls(subject, 2)
-                    rounds[name].append(stretch(subject, redis, options.seconds))
-                finally:
-                    subject.stop()
-    print(f"{'':20}{'CPU per call, us':>18}{'calls/s':>10}{'errors':>8}{'Redis commands per 1,000 calls':>34}")
-    for name, found in rounds.items():
-        middle = {key: statistics.median(one[key] for one in found) for key in found[0]}
-        redis_words = f"{middle['sent']:.1f} ({middle['run']:.1f})"
-        print(f"{name:20}{middle['cpu_us']:18.0f}{middle['calls_per_s']:10.0f}{middle['errors']:8.0f}{redis_words:>34}")
+    """A table, best of a few rounds by CPU a call."""
+    redis = Redis()
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        folder, origin = Path(place), free_port()
+        conf = folder / "nginx.conf"
+        conf.write_text(NGINX.format(folder=folder, port=origin, answer=ANSWER))
+        nginx = Process(["nginx", "-e", str(folder / "errors"), "-c", str(conf)], folder / "nginx")
+        print(f"{'':28} {'calls/s':>8} {'CPU/call':>9} {'Redis/1000':>11} {'failed':>7}")
+        try:
+            for name, workers in (("own store", 1), ("shared store", 1), ("shared store, two workers", 2)):
+                runs = []
+                for number in range(ROUNDS):
+                    own = folder / f"{name[:3]}-{workers}-{number}"
+                    shared = f'{{live: "{redis.url}", history: "{postgres.server().database()}"}}'
+                    store = f'"sqlite:{own}/ledger.sqlite"' if name == "own store" else shared
+                    runs.append(measure(name, store, workers, origin, redis, own))
+                rate, used, asked, failed = min(runs, key=lambda run: run[1])
+                print(f"{name:28} {rate:8,.0f} {used:6.0f} µs {asked:11.1f} {failed:7}", flush=True)
+        finally:
+            nginx.stop()
+            redis.stop()
 
 
 if __name__ == "__main__":
