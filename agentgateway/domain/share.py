@@ -19,7 +19,7 @@ from agentgateway.domain.counters import Tallies, Tally
 from agentgateway.domain.lease import NONE_GONE, Ask, BucketAsk, Grant, Sums
 from agentgateway.domain.limits import Limits
 from agentgateway.domain.link import Link, Use
-from agentgateway.domain.windows import Window
+from agentgateway.domain.others import Joint, Others
 
 if TYPE_CHECKING:
     from agentgateway.domain.account import Account
@@ -30,48 +30,6 @@ DENIED: Final = 0.05
 """Seconds for which a call is refused without asking, after less was granted than was needed."""
 SHORT: Final = 0.5
 """Seconds between two attempts to borrow ahead, where there was less than wished."""
-
-
-@attrs.define(eq=False)
-class Others:
-    """What all others did in one window, as far as is known; `start` says in which."""
-
-    start: int = 0
-    tally: Tally = attrs.Factory(Tally)
-
-    def learn(self, start: int, sums: Sums) -> None:
-        """They did this in the window that begins at `start`."""
-        self.start, self.tally = start, Tally(*sums)
-
-    def joined(self, own: Tally, start: int) -> Tally:
-        """Everybody's sums of the window that begins at `start`, in which `own` was done here."""
-        if start != self.start:
-            return own
-        theirs = self.tally
-        return Tally(
-            own.cost + theirs.cost,
-            own.calls + theirs.calls,
-            own.errors + theirs.errors,
-            own.input_tokens + theirs.input_tokens,
-            own.output_tokens + theirs.output_tokens,
-        )
-
-
-@attrs.frozen
-class Joint:
-    """One's own tallies with those of all others, to look up a cap's spending in."""
-
-    own: Tallies
-    others: Others
-
-    def at(self, now: float) -> Tally:
-        """The current window's sums."""
-        own = self.own.at(now)
-        return self.others.joined(own, self.own.start)
-
-    def window(self, now: float) -> Window:
-        """The current window."""
-        return self.own.window(now)
 
 
 @attrs.define(eq=False)
