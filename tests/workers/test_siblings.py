@@ -70,10 +70,9 @@ class SiblingsTests(TestCase):
 
     async def test_slow(self) -> None:
         """Who does not answer in time is left out, too."""
-        self.patch(__import__("agentgateway.workers.siblings", fromlist=["x"]), "PATIENCE", 0.05)
         self.serve(0, lambda request: b"quick")
         self.serve(2, lambda request: NOT_DONE_YET)
-        self.assertEqual([reply.number for reply in await self.siblings.ask(b"GET", b"/")], [0])
+        self.assertEqual([reply.number for reply in await self.siblings.ask(b"GET", b"/", 0.05)], [0])
 
     async def test_follow(self) -> None:
         """Lines come as they are written; of one that was away, those it has written meanwhile; then no more."""
