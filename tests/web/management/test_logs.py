@@ -66,6 +66,8 @@ class RecordsTests(SynchronousTestCase):
         shared = Config(shared=Shared(Secret("redis://h"), Secret("postgresql://h/d")))
         kept = Kept([at(second) for second in range(10)], store, shared)
         self.assertEqual(self.ask(kept, limit=2), ["agw_9", "agw_11"])
+        store.logs = lambda query: fail(StoreBusy("away"))
+        self.assertEqual(self.ask(kept, limit=2), ["agw_8", "agw_9"])
 
     def test_older(self):
         """Where memory does not reach, the store's records come before it, each once."""
