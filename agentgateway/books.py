@@ -30,6 +30,7 @@ class Books:
         self._ledger = ledger
         self._changes: list[Change] = []
         self._opened = False
+        self._shared = config.shared is not None
         self.log = AuditLog(config.audit.log_file, config.audit.max_entries, log)
         shared = (config.shared, config.audit.log_file)
         self.store = make_store(config.store, config.gateway.state_dir, reactor, store, config.durability, *shared)
@@ -45,7 +46,8 @@ class Books:
         """
         recovered = self.store.open()
         self._opened = True
-        for lost in recovered.into(self._ledger, self._changes.append, now.wall, self.log.latest()):
+        audited, append = self.log.latest(), self._changes.append
+        for lost in recovered.into(self._ledger, append, now.wall, audited, self._shared):
             self.log.append(lost_record(lost, now.wall))
         self.flush()
         fleet.restore(recovered.standings, now)

@@ -46,19 +46,26 @@ class Recovered:
     history: Sequence[Point] = ()
 
     def into(
-        self, ledger: Ledger, append: Callable[[Record], None], now: float, audited: Mapping[str, AuditRecord] = {}
+        self,
+        ledger: Ledger,
+        append: Callable[[Record], None],
+        now: float,
+        audited: Mapping[str, AuditRecord] = {},
+        shared: bool = False,
     ) -> tuple[Reservation, ...]:
         """Make `ledger` what it was, let it tell `append` from now on, and settle what was in flight; gives those calls.
 
         A call that is in `audited` (by id) was settled already, a moment before the process died: it costs what that says.
+        `shared`: caps are a fleet's, who took these calls for spent at the time. They are booked then, not now.
         """
         ledger.restore(self.snapshots, now)
         for record in self.records:
             ledger.replay(record)
         ledger.journal = append
+        at = ledger.last_booked(now) if shared else now
         for reservation in [call for account in ledger for call in account.open if call.id in audited]:
-            _settle_as(audited[reservation.id], ledger.account(reservation.agent), reservation, now)
-        return ledger.recover(now)
+            _settle_as(audited[reservation.id], ledger.account(reservation.agent), reservation, at)
+        return ledger.recover(at)
 
 
 def _settle_as(record: AuditRecord, account: Account, reservation: Reservation, now: float) -> None:

@@ -69,6 +69,11 @@ class Ledger:
             case Released() if call is not None:
                 account.release(call)
 
+    def last_booked(self, now: float) -> float:
+        """`now`, or an instant of the latest hour in which anything was booked, where that is over."""
+        latest = max((account.own_windows()[0].start for account in self), default=0)
+        return float(latest) if 0 < latest < self.calendar.hour(now).start else now
+
     def recover(self, now: float) -> tuple[Reservation, ...]:
         """Settle what was in flight at a crash, at its reserve; gives those calls."""
         return tuple(reservation for account in self for reservation in account.recover(now))

@@ -20,6 +20,7 @@ from agentgateway.domain.caps import CapExceeded
 from agentgateway.domain.journal import Released, Reserved, Settled
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.windows import HOUR, Calendar
+from agentgateway.interfaces import Recovered
 
 START = 1_792_886_400 - 3 * HOUR
 """Three hours before the hour that comes twice in Berlin in autumn 2026."""
@@ -236,6 +237,20 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual([(call.agent, call.id) for call in again.recover(START + 60)], [("writer", "a")])
         self.assertEqual((again.account("writer").life.cost, again.account("writer").reserved), (5, 0))
         self.assertEqual(again.recover(START + 60), ())
+
+    def test_lost_calls_of_a_fleet(self):
+        """Where others share the caps, calls in flight at a crash are booked when it happened, not when it is noticed."""
+        ledger = self.ledger()
+        account = ledger.account("writer")
+        self.assertEqual(ledger.last_booked(START), START)
+        account.settle(START, account.reserve(START, 6, "a"), 6)
+        account.reserve(START, 5, "b")
+        self.assertEqual(ledger.last_booked(START + 60), START + 60)
+        later, recovered = START + 7200, Recovered(ledger.snapshot(), (), ())
+        again = Ledger(Calendar.of("UTC"))
+        recovered.into(again, lambda record: None, later, shared=True)
+        self.assertEqual([again.account("writer").hour(at).cost for at in (later, START)], [0, 11])
+        self.assertEqual(again.account("writer").life.cost, 11)
 
     def test_other_zone(self):
         """Changing the zone changes it for every agent, and for those that come later."""
