@@ -58,6 +58,11 @@ class MergedTests(SynchronousTestCase):
         self.assertIn("agentgateway_uptime_seconds 9.0\n", found)
         self.assertIn('agentgateway_budget_remaining_dollars{agent="a",window="hour"} 4.25\n', found)
 
+    def test_fleet(self) -> None:
+        """What every worker says of all processes is no more for that there are several who say it."""
+        text = b"# TYPE agentgateway_fleet_processes gauge\nagentgateway_fleet_processes 4.0\n"
+        self.assertIn("agentgateway_fleet_processes 4.0\n", self.merge(text, text))
+
     def test_process(self) -> None:
         """What a process says of itself is told of each."""
         found = self.merge(ONE, OTHER)
