@@ -26,7 +26,6 @@ audit: {{log_file: {state}/audit.jsonl}}
 dashboard: false
 store: {{live: "{redis}", history: "postgresql://nobody@127.0.0.1:1/none"ONOUTAGE}}
 """
-NOBODY = "postgresql://nobody@127.0.0.1:1/none"
 
 
 class Members:

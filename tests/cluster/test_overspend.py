@@ -7,7 +7,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from tests.cluster.members import members
-from tests.governance.books import Wish, mixed
+from tests.governance.books import Wish, mixed, nano
 
 CAPS = {"a": 0.02, "b": 0.1, "c": 0.2, "d": 0.5}
 HARD = "\n".join(
@@ -19,7 +19,7 @@ class OverspendTests(TestCase):
     """What is spent by four processes, however their calls interleave."""
 
     def test_hard(self) -> Any:
-        """Under `hard` no cap is ever passed by all together, and nearly all of it can be used."""
+        """Under `hard` no cap is ever passed by all together, and most of it can be used."""
 
         async def scenario() -> None:
             fleet = await members(self, HARD)
@@ -31,6 +31,25 @@ class OverspendTests(TestCase):
                 self.assertEqual(fleet.spent(name), fleet.logged(name))
                 self.assertLessEqual(fleet.spent(name), cap * 10**9, name)
             self.assertGreater(fleet.spent("a"), CAPS["a"] * 10**9 * 0.6)
+
+        return ensureDeferred(scenario())
+
+    def test_estimate(self) -> Any:
+        """Under `estimate` each process passes a cap by no more than a call that nothing could stop, and a chunk."""
+
+        async def scenario() -> None:
+            fleet = await members(self, HARD.replace("hard", "estimate"))
+            dice = random.Random(8)
+            for _ in range(5):
+                await fleet.call(mixed(dice, list(CAPS), 100), dice)
+            await fleet.quiet()
+            for name, cap in CAPS.items():
+                self.assertEqual(fleet.spent(name), fleet.logged(name))
+                mine = [one for gateway in fleet.gateways for one in gateway.records if one["agent"] == name]
+                whole = max((nano(one) for one in mine if not one["stream"]), default=0)
+                chunk = max((nano(one) for one in mine if one["stream"]), default=0)
+                over = fleet.spent(name) - cap * 10**9
+                self.assertLessEqual(over, len(fleet.gateways) * (whole + chunk), name)
 
         return ensureDeferred(scenario())
 
