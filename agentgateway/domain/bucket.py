@@ -60,6 +60,10 @@ class TokenBucket:
         """Whether to ask others for tokens rather than wait: never, it has all there are."""
         return False
 
+    def full_in(self, now: float) -> float:
+        """Seconds until the bucket is full."""
+        return self.wait(now, self.rate.count)
+
     def take(self, now: float, n: int = 1) -> bool:
         """Take `n`; False, and nothing taken, where `wait` is not 0. Taking more than the burst leaves a debt."""
         if self.wait(now, n) > 0:

@@ -53,11 +53,15 @@ class BucketAsk(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BucketGrant(msgspec.Struct, frozen=True, array_like=True):
-    """The new `upto`, never below the one told; `wait`: seconds until the next token is there, 0 for now."""
+    """The new `upto`, never below the one told; `wait`: seconds until the next token is there, 0 for now.
+
+    `left`: tokens that nobody has.
+    """
 
     name: str
     upto: int
     wait: float
+    left: int = 0
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True):

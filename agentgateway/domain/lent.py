@@ -35,6 +35,9 @@ class Bucket(Protocol):
     def available(self, now: float) -> int:
         """Whole tokens that can be taken now."""
 
+    def full_in(self, now: float) -> float:
+        """Seconds until all of the rate is there again."""
+
     def wait(self, now: float, n: int = 1) -> float:
         """Seconds until `n` can be taken, 0 for now."""
 
@@ -76,13 +79,25 @@ class LentBucket:
     _needed: int = 0
     _next_at: float = 0.0
     """When the next token will be there."""
+    _left: int = 0
+    """What nobody held, at `_seen`."""
+    _seen: float = 0.0
     _quiet_until: float = 0.0
     _alone: TokenBucket | None = None
     """What it goes by while nobody can be asked."""
 
     def available(self, now: float) -> int:
-        """Tokens it holds; more may be had by asking."""
-        return self._part(now).available(now) if self.link.away else max(0, self.upto - self.taken)
+        """Tokens it holds, and those that nobody holds, by what is known: for people, not for decisions."""
+        if self.link.away:
+            return self._part(now).available(now)
+        refilled = int((now - self._seen) * self.rate.count / self.rate.seconds)
+        return min(self.rate.count, max(0, self.upto - self.taken) + self._left + refilled)
+
+    def full_in(self, now: float) -> float:
+        """Seconds until all of the rate is there again, by what is known."""
+        if self.link.away:
+            return self._part(now).full_in(now)
+        return (self.rate.count - self.available(now)) * self.rate.seconds / self.rate.count
 
     def debt(self, now: float) -> int:
         """Tokens that were used and not lent yet."""
@@ -144,6 +159,7 @@ class LentBucket:
         self._alone = None
         self.upto = max(grant.upto, self.taken)
         self._next_at = now + grant.wait
+        self._left, self._seen = grant.left, now
         if grant.upto < self._needed:
             self._quiet_until = now + max(DENIED, min(grant.wait, LONGEST_QUIET))
 

@@ -93,8 +93,7 @@ def learned(exchange: Exchange, now: Moment) -> list[Field]:
         if cap.resets_at is not None:
             fields.append((b"x-agentgateway-budget-reset", b"%d" % ceil(cap.resets_at - now.wall)))
     if agent.bucket is not None:
-        full = agent.bucket.rate.count
-        fields.append((b"ratelimit-limit", b"%d" % full))
+        fields.append((b"ratelimit-limit", b"%d" % agent.bucket.rate.count))
         fields.append((b"ratelimit-remaining", b"%d" % agent.bucket.available(now.monotonic)))
-        fields.append((b"ratelimit-reset", b"%d" % ceil(agent.bucket.wait(now.monotonic, full))))
+        fields.append((b"ratelimit-reset", b"%d" % ceil(agent.bucket.full_in(now.monotonic))))
     return fields

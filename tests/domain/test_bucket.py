@@ -55,7 +55,7 @@ class TokenBucketTests(SynchronousTestCase):
         bucket = self.bucket()
         bucket.take(0, 3)
         bucket.give_back(0, 2)
-        self.assertEqual(bucket.available(0), 9)
+        self.assertEqual((bucket.available(0), bucket.full_in(0)), (9, bucket.wait(0, bucket.rate.count)))
         bucket.give_back(0, 50)
         self.assertEqual(bucket.available(0), 10)
 

@@ -40,6 +40,15 @@ class BucketTests(SynchronousTestCase):
         self.bucket.charge(NOW, 2)
         self.assertEqual(self.bucket.available(NOW), 0)
 
+    def test_what_agents_learn(self) -> None:
+        """Agents are told what the whole fleet has left, as far as is known: what is held here is but a part of it."""
+        self.bucket.borrow(NOW, 2)
+        self.bucket.ask(NOW)
+        self.bucket.take(NOW, BucketGrant("rate_limit", 2, 0.0, 30))
+        self.assertEqual((self.bucket.available(NOW), self.bucket.full_in(NOW)), (32, 0.68))
+        self.assertEqual((self.bucket.available(NOW + 0.5), self.bucket.full_in(NOW + 0.5)), (82, 0.18))
+        self.assertEqual((self.bucket.available(NOW + 9), self.bucket.full_in(NOW + 9)), (100, 0))
+
     def test_denied(self) -> None:
         """Where nothing was left the answer says how long it takes; meanwhile nobody asks again."""
         self.bucket.borrow(NOW)
@@ -73,7 +82,7 @@ class BucketTests(SynchronousTestCase):
         self.bucket.charge(NOW, 4)
         self.assertTrue(self.bucket.idle(NOW + 2))
         asked = self.bucket.ask(NOW + 2)
-        self.assertEqual((asked.upto, asked.want, self.bucket.available(NOW + 2)), (4, 4, 0))
+        self.assertEqual((asked.upto, asked.want, self.bucket.upto), (4, 4, 4))
         self.assertFalse(self.bucket.idle(NOW + 2))
 
     def test_more_than_lent(self) -> None:

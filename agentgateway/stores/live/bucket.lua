@@ -42,5 +42,6 @@ local function pour(sum, part, ask, fullness)
   local got = math.max(0, math.min(want - upto, math.floor(level / token)))
   bucket.level = level - got * token
   part.buckets[name] = upto + got
-  return {name, upto + got, math.max(0, token - bucket.level) / count / bucket.unit}
+  local left = math.max(0, math.floor(bucket.level / token))
+  return {name, upto + got, math.max(0, token - bucket.level) / count / bucket.unit, left}
 end
