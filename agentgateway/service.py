@@ -3,36 +3,32 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.client import Agent as WebAgent
 
-from agentgateway.admin import admin_token
 from agentgateway.books import Books
 from agentgateway.config.changes import changes
 from agentgateway.config.load import load
-from agentgateway.config.schema import Config, Dashboard
+from agentgateway.config.schema import Config
+from agentgateway.desk import Desk
 from agentgateway.domain.alert import Alert, Kind
 from agentgateway.domain.fleet import Fleet
-from agentgateway.domain.history import Point
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
-from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.cluster import BEAT
 from agentgateway.ops.drain import drain, gone
 from agentgateway.ops.lag import TICK, Lag
 from agentgateway.ops.listening import listening
-from agentgateway.ops.manhole import manhole
-from agentgateway.ops.metrics import Metrics, Sources
+from agentgateway.ops.metrics import Sources
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
 from agentgateway.ops.timers import timer
@@ -42,18 +38,13 @@ from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner, warm
 from agentgateway.web.live import Live
-from agentgateway.web.management.controls import Controls, Order
-from agentgateway.web.management.feed import Feed
+from agentgateway.web.management.controls import Order
 from agentgateway.web.management.problems import Problem
-from agentgateway.web.management.resource import alone, management
-from agentgateway.web.site import GatewaySite
 from agentgateway.web.upstream import Upstreams
 from agentgateway.wire.outbox import Outbox
 from agentgateway.wire.server import Server
 from agentgateway.wiring import maker, server_limits
-from agentgateway.workers.control import Control, Root
 from agentgateway.workers.place import Place
-from agentgateway.workers.siblings import Siblings
 
 _log = Logger("agentgateway")
 
@@ -69,7 +60,6 @@ class GatewayService(MultiService):
         self._reactor = reactor
         self._place = place
         self._handed = {} if place is None else place.handed
-        self._siblings: Siblings | None = None
         self._wall = time.time
         self.alerts = Alerts(lambda alert: self.webhooks.post(alert))
         self.membership = Membership.of(config, reactor, lambda: self.live.fleet, self._moment, self.alerts.add)
@@ -84,21 +74,17 @@ class GatewayService(MultiService):
         self.upstreams = Upstreams(maker(reactor, outbox))
         self.live = self._build_live(config, fleet, now)
         self.books.listeners = self.live.listeners
-        self.token = admin_token(config.gateway, self.alerts.add)
-        self.controls = Controls(self.live, self.books.append, self.alerts.add)
-        self.feed = Feed(reactor, self.live.listeners)
+        self.desk = Desk(self.live, self.books, self.alerts.add, reactor, place)
         self.traces = None if config.gateway.otlp_endpoint is None else Traces(config.gateway.otlp_endpoint, reactor)
         self.lag = Lag(reactor.seconds, self.live, self._alerting("overload"))
-        self.metrics = self._build_metrics()
-        if place is not None:
-            self._join(place)
-        self.server = Server(reactor, self._site(), server_limits(config.gateway), outbox)
+        self.desk.open(self._sources())
+        self.server = Server(reactor, self.desk.site(), server_limits(config.gateway), outbox)
         self.systemd = Notifier(os.environ) if place is None else place.notifier()
         self._opened = False
         self._ending: Deferred[None] | None = None
         self._add_services(config)
         if config.admin.manhole is not None:
-            self._manhole(config).setServiceParent(self)
+            self.desk.manhole(config.admin).setServiceParent(self)
 
     def _fleet(self, config: Config, ledger: Ledger, now: Moment) -> Fleet:
         member = self.membership
@@ -107,6 +93,9 @@ class GatewayService(MultiService):
         return Fleet(config, ledger, now, self.books.stand, member.tidings.warn, member.link)
 
     def _add_services(self, config: Config) -> None:
+        control = self.desk.control()
+        if control is not None:
+            control.setServiceParent(self)
         self._ports = MultiService()
         for endpoint in config.gateway.listen:
             listening(endpoint, self.server, self._reactor, self._handed).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
@@ -128,14 +117,6 @@ class GatewayService(MultiService):
         on_hangup, on_user1 = self._reload_on_signal, self.books.log.reopen
         Signals(self._reactor, {signal.SIGHUP: on_hangup, signal.SIGUSR1: on_user1}).setServiceParent(self)  # type: ignore[no-untyped-call]
 
-    def _manhole(self, config: Config) -> IService:
-        live = self.live
-
-        def names() -> dict[str, Any]:
-            return {"fleet": live.fleet, "config": live.config, "store": live.store, "reactor": self._reactor}
-
-        return manhole(config.admin, config.gateway.state_dir, names, self._reactor)
-
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         timer(self._reactor, seconds, work).setServiceParent(self)
 
@@ -149,7 +130,8 @@ class GatewayService(MultiService):
         warm(self.live.config, self.live.reckoner, now)
         dashboard = self.live.config.dashboard
         if dashboard is not None:
-            self._build_dashboard(dashboard, recovered.history)
+            self.dashboard = self.desk.dashboard(dashboard, recovered.history)
+            self.dashboard.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         """Listen."""
@@ -184,56 +166,22 @@ class GatewayService(MultiService):
             self.reload,
         )
 
-    def _site(self) -> GatewaySite:
-        """What the gateway's port answers."""
-        live, metrics = self.live, self.metrics.render
-        api = management(live, self.token, self.controls, self.feed, metrics, self._rest, self._siblings)
-        return GatewaySite(live, self.books, api)
-
-    def _join(self, place: Place) -> None:
-        """Be one worker among several: answer the others, and ask them."""
+    def _sources(self) -> Sources:
+        """What metrics are made of."""
         live = self.live
-        api = alone(live, self.token, self.controls, self.feed, self.metrics.render, self._rest)
-        self._control = Root(api)
-        Control(place.control, self._control, self._reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
-        self._siblings = Siblings(place, lambda: live.config.workers, self.token.secret, self._reactor)
-
-    def _build_dashboard(self, dashboard: Dashboard, history: Sequence[Point]) -> None:
-        from agentgateway.ops.dashboard.service import DashboardService  # WebSockets cost a third of a second to load
-
-        store, note = self.books.store, self.books.append
-        more = (self._handed, store.chart if IFleetHistory.providedBy(store) else None, self._siblings)
-        self.dashboard = DashboardService(
-            self.live, dashboard, self.token, self._reactor, note, store.history, history, *more
+        return Sources(
+            live.fleet,
+            self._moment,
+            live.started,
+            lambda: len(live.streams),
+            self.upstreams.counts,
+            lambda: self.books.log.missed,
+            self.desk.rest,
+            lambda: self.lag.longest,
+            lambda: live.overloaded,
+            lambda: 0 if self.traces is None else self.traces.dropped,
+            None if self.membership is None else self.membership.link,
         )
-        if self._siblings is not None:
-            self._control.dashboard = self.dashboard.for_siblings
-        self.dashboard.setServiceParent(self)  # type: ignore[no-untyped-call]
-
-    def _build_metrics(self) -> Metrics:
-        live = self.live
-        metrics = Metrics(
-            Sources(
-                live.fleet,
-                self._moment,
-                live.started,
-                lambda: len(live.streams),
-                self.upstreams.counts,
-                lambda: self.books.log.missed,
-                self._rest,
-                lambda: self.lag.longest,
-                lambda: live.overloaded,
-                lambda: 0 if self.traces is None else self.traces.dropped,
-                None if self.membership is None else self.membership.link,
-            )
-        )
-        metrics.counts.reserve(live.config.agents)
-        live.listeners.append(metrics.counts.add)
-        return metrics
-
-    def _rest(self) -> "Deferred[None]":
-        """Let others have their turn."""
-        return deferLater(self._reactor, 0)
 
     # what the parts ask of each other
 
@@ -263,13 +211,13 @@ class GatewayService(MultiService):
         self.live.config = new
         self.live.onion, self.live.reckoner = self._rules(new, self.live.fleet)
         self.server.limits = server_limits(new.gateway)
-        self.metrics.counts.reserve(new.agents)
+        self.desk.metrics.counts.reserve(new.agents)
         return changes(old, new)
 
     def _reload_on_signal(self) -> None:
         self.systemd.reloading()
         try:
-            told = self.controls.reload(Order("signal", "SIGHUP", self.live.config.path))
+            told = self.desk.controls.reload(Order("signal", "SIGHUP", self.live.config.path))
             _log.info("reloaded {path}: {told}", path=self.live.config.path, told=told)
         except Problem as problem:
             _log.error("not reloaded, nothing has changed:\n{problem}", problem=problem.message)
@@ -292,7 +240,7 @@ class GatewayService(MultiService):
         self.live.draining = True
         self.server.drain()
         await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout)
-        self.feed.close()
+        self.desk.feed.close()
         await gone(self._reactor, self.server.channels)
         await maybeDeferred(super().stopService)
         self.server.close()

@@ -37,7 +37,7 @@ class EndTests(TestCase):
             follower.transport.write(asked.replace(b"gateway.test", b"localhost"))
             caller = await call_in(self, running.port)
             caller.transport.write(message(*SLOW))
-            await until(lambda: b"message_start" in caller.answer.body and running.service.feed.followers)
+            await until(lambda: b"message_start" in caller.answer.body and running.service.desk.feed.followers)
             ending = running.service.stopService()
             await caller.closed
             await ending

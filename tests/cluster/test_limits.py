@@ -80,7 +80,7 @@ class FleetTests(TestCase):
     async def command(self, fleet: Members, which: int, path: str, body: dict[str, Any]) -> None:
         """An operator's order to one of the gateways."""
         running = fleet.gateways[which]
-        token = (b"Authorization", b"Bearer " + running.service.token.secret.value.encode())
+        token = (b"Authorization", b"Bearer " + running.service.desk.token.secret.value.encode())
         method = b"PUT" if path.startswith("/api/budget") else b"POST"
         raw = post(path.encode(), json.dumps(body).encode(), token).replace(b"POST", method, 1)
         answer = await ask(self, running.port, raw)

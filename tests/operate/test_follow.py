@@ -62,7 +62,7 @@ class FollowTests(TestCase):
             running = await start_gateway(self, CONFIGURED)
             books, written = running.service.books, list[str]()
             reading, stalled = await self.follow(running.port), await self.follow(running.port)
-            followers = running.service.feed.followers
+            followers = running.service.desk.feed.followers
             await until(lambda: len(followers) == 2)
             reader = Reader()
             reading.dataReceived = reader.take  # type: ignore[method-assign]

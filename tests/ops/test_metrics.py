@@ -70,8 +70,8 @@ class MetricsTests(SynchronousTestCase):
         """A process that serves a fleet with others says whether it can borrow, and how many they are."""
         api = Api(self)
         self.assertNotIn(("agentgateway_shared_store_away",), self.found(api))
-        sources = api.service.metrics.sources
-        api.service.metrics.sources = attrs.evolve(sources, link=Link(up=False, members=3))
+        sources = api.service.desk.metrics.sources
+        api.service.desk.metrics.sources = attrs.evolve(sources, link=Link(up=False, members=3))
         found = self.found(api)
         self.assertEqual((found["agentgateway_shared_store_away",], found["agentgateway_fleet_processes",]), (1, 3))
 
@@ -86,18 +86,18 @@ class MetricsTests(SynchronousTestCase):
         api = Api(self, OPEN_HOUSE)
         for number in range(1000):
             api.live.fleet.find(f"agent-{number}", api.live.moment())
-            api.service.metrics.counts.add(record(agent=f"agent-{number}"))
+            api.service.desk.metrics.counts.add(record(agent=f"agent-{number}"))
         turns = []
 
         def rest():
             turns.append(1)
-            api.service.metrics.counts.add(
+            api.service.desk.metrics.counts.add(
                 record(agent=f"agent-{len(turns)}", outcome="cut", provider=f"p{len(turns)}")
             )
             return succeed(None)
 
-        metrics = Metrics(attrs.evolve(api.service.metrics.sources, rest=rest))
-        metrics.counts = api.service.metrics.counts
+        metrics = Metrics(attrs.evolve(api.service.desk.metrics.sources, rest=rest))
+        metrics.counts = api.service.desk.metrics.counts
         text = self.successResultOf(Deferred.fromCoroutine(metrics.render()))
         self.assertGreater(len(turns), 100)
         self.assertGreater(len(samples(text.decode())), 5000)

@@ -195,7 +195,7 @@ class SocketTests(TestCase):
         stalled, reader = await self.follow(gateway), await self.follow(gateway)
         stalled.transport.pauseProducing()
         sent = 0
-        while len(service.feed.followers) > 1:
+        while len(service.desk.feed.followers) > 1:
             for _ in range(50):
                 sent += 1
                 service.books.append(record(id=f"agw_{sent}", path="/" + "x" * 10_000))
@@ -210,7 +210,7 @@ class SocketTests(TestCase):
         gateway = await start_gateway(self)
         reader = await self.follow(gateway, b"&limit=0")
         gateway.service.books.append(record(id="agw_last"))
-        gateway.service.feed.close()
+        gateway.service.desk.feed.close()
         await until(lambda: reader.received.endswith(b"0\r\n\r\n"))
         self.assertIn(b"agw_last", reader.received)
 
@@ -218,6 +218,6 @@ class SocketTests(TestCase):
         """A reader that goes is forgotten."""
         gateway = await start_gateway(self)
         reader = await self.follow(gateway)
-        self.assertEqual(len(gateway.service.feed.followers), 1)
+        self.assertEqual(len(gateway.service.desk.feed.followers), 1)
         reader.transport.loseConnection()
-        await until(lambda: not gateway.service.feed.followers)
+        await until(lambda: not gateway.service.desk.feed.followers)

@@ -69,7 +69,14 @@ class MergedTests(SynchronousTestCase):
     def made(self, api: Any, make: Callable[..., Management], *more: Any) -> Management:
         """A worker's API."""
         service = api.service
-        parts = (service.live, service.token, service.controls, service.feed, service.metrics.render, service._rest)
+        parts = (
+            service.live,
+            service.desk.token,
+            service.desk.controls,
+            service.desk.feed,
+            service.desk.metrics.render,
+            service.desk.rest,
+        )
         return make(*parts, *more)
 
     def call(self, api: Any, agent: str, flying: int = 0, **fields: Any) -> None:
@@ -185,7 +192,7 @@ class MergedTests(SynchronousTestCase):
         self.api.reactor.advance(0.05)
         self.api.agent.flush()
         self.assertEqual([b"".join(got).count(id) for id in (b"agw_there", b"agw_here")], [1, 1])
-        self.api.service.feed.close()
+        self.api.service.desk.feed.close()
         self.api.agent.flush()
         self.assertEqual(self.family.stopped, 1)
         take(1, line)
