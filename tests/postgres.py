@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ class Server:
         main = self._main()
         children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         for pid in (main, *map(int, children)):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a connection's process, just ended
+                os.kill(pid, number)
 
     def _main(self) -> int:
         return int(Path(self._data, "postmaster.pid").read_text().split("\n")[0])
