@@ -1,7 +1,6 @@
 """Configurations made to hurt: refused with file, line and reason, at once, by the commands that read them."""
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -69,13 +68,10 @@ class HostileFileTests(SynchronousTestCase):
         return took
 
     def test_refused(self) -> None:
-        """Each with its file, its line and the reason; none runs anything, and none takes memory to speak of."""
+        """Each with its file, its line and the reason; none runs anything."""
         times = {name: self.check(name, *expected) for name, expected in FILES.items()}
         slowest = max(times, key=lambda name: times[name])
-        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(
-            f"{len(FILES)} files; the slowest, {slowest!r}, took {times[slowest]:.2f} s; children of {most:.0f} MB at most"
-        )
+        print(f"{len(FILES)} files; the slowest, {slowest!r}, took {times[slowest]:.2f} s")
 
     def test_memory(self) -> None:
         """The largest of them in a process that may have little memory."""
@@ -84,14 +80,14 @@ class HostileFileTests(SynchronousTestCase):
             path = Path(self.mktemp())
             path.write_text(text)
             script = (
-                "import resource, sys\n"
+                "import re, sys\n"
                 "from agentgateway.config.load import load\n"
                 "from agentgateway.errors import ConfigError\n"
                 "try: load(sys.argv[1], {})\n"
-                "except ConfigError: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+                "except ConfigError: print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
             )
             environ = {**os.environ, "PYTHONPATH": str(ROOT)}
             done = subprocess.run(
                 [sys.executable, "-c", script, path], capture_output=True, text=True, env=environ, timeout=60
             )
-            self.assertLess(int(done.stdout), MEMORY, (name, done.stderr))
+            self.assertLess(int(done.stdout) << 10, MEMORY, (name, done.stderr))
