@@ -105,6 +105,8 @@ class Account:
 
     def set_caps(self, budget: Budget) -> None:
         """Other caps, for calls in flight too."""
+        if self.share is not None and budget != self.budget:
+            self.share.give_up()
         self.budget = budget
         own, life = self.own_windows(), self.life
         if self.share is None:

@@ -54,6 +54,8 @@ class Share:
     _quiet_until: float = 0.0
     _short_until: float = 0.0
     _gone: msgspec.Raw = NONE_GONE
+    _given_up: bool = False
+    """Since the last question: its answer goes by caps that are no more."""
 
     # what calls ask
 
@@ -136,6 +138,12 @@ class Share:
         """A call was counted, which the others have to know."""
         self.link.changed.add(self.account.id)
 
+    def give_up(self) -> None:
+        """The caps are others: whatever no call holds has to be borrowed anew, under these."""
+        self.ceiling = min(self.ceiling, self.account.life.cost + self.account.held_with(0))
+        self._given_up = True
+        self.link.urge(self.account.id)
+
     def joint(self, hours: Tallies, days: Tallies) -> tuple[Joint, Joint]:
         """The account's tallies with those of the others."""
         return Joint(hours, self.hour), Joint(days, self.day)
@@ -151,6 +159,7 @@ class Share:
         account = self.account
         hours, days = account.own_windows()
         self._needed = self._wished = 0
+        self._given_up = False
         if account.capped:
             needed, left = account.held_with(0) + self._waiting, self._left(now)
             if left > 0:  # who needs more than there is gets a part of it; who needs all there is gets all
@@ -183,6 +192,8 @@ class Share:
         if grant.turned:
             return ()
         self.ceiling, self.leased, self._gone = grant.ceiling, grant.leased, grant.gone
+        if self._given_up:
+            self.give_up()
         if grant.ceiling < self._needed:
             self._quiet_until = now + DENIED
         if grant.ceiling < self._wished:

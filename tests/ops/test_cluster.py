@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.moment import Moment
+from agentgateway.domain.standing import Caps
 from tests.ops.fleets import Member, Time, member, run
 from tests.stores.live.memory import MemoryServer
 
@@ -119,6 +121,47 @@ class ClusterTests(Two):
         self.time.advance(0.1)
         self.successResultOf(self.one.cluster.stopService())
         self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def spend_steadily(self) -> None:
+        """Both have borrowed ahead."""
+        for _ in range(3):
+            for who in self.both:
+                self.assertTrue(self.borrow(who, "hard", 2 * CENT))
+                who.spend("hard", 2 * CENT)
+            run(self.both, 0.4)
+
+    def test_cap_lowered(self) -> None:
+        """Once a lower cap is known to all, what was borrowed under the old one cannot be spent beyond it."""
+        self.spend_steadily()
+        agent, account = self.one.agent("hard"), self.one.agent("hard").account
+        spent = sum(who.agent("hard").account.life.cost for who in self.both)
+        for who in self.both:
+            borrowed = who.agent("hard").account.room(self.now().wall)
+            self.assertTrue(borrowed is not None and borrowed >= 2 * CENT)
+        self.one.fleet.set_caps(agent, Caps(spent + 2 * CENT, None, None), self.now())
+        for who in self.both:
+            if who.agent("hard").account.fits(self.now().wall, 2 * CENT) is None:
+                who.spend("hard", 2 * CENT)
+        run(self.both, 2)
+        self.assertLessEqual(account.hour(self.now().wall).cost, spent + 2 * CENT)
+        for who in self.both:
+            if self.borrow(who, "hard", 2 * CENT):
+                who.spend("hard", 2 * CENT)
+        run(self.both, 3)
+        self.assertEqual(account.hour(self.now().wall).cost, spent + 2 * CENT)
+
+    def test_cap_lowered_meanwhile(self) -> None:
+        """An answer to what was asked under the old cap gives nothing beyond the new one."""
+        account = self.one.agent("hard").account
+        share = account.share
+        assert share is not None
+        self.assertTrue(share.borrow(self.now().wall, 50 * CENT, False))
+        ask = self.one.agent("hard").ask(self.now())
+        synced = self.successResultOf(self.one.live.sync([ask]))
+        account.set_caps(evolve(account.budget, max_cost_per_hour=5 * CENT))
+        self.one.agent("hard").granted(ask, synced.grants[0], self.now())
+        self.assertEqual((synced.grants[0].ceiling >= 50 * CENT, share.ceiling), (True, 0))
+        self.assertTrue(self.borrow(self.one, "hard", 5 * CENT))
 
     def test_rate(self) -> None:
         """Both together take no more tokens than there are, and learn when the next one comes."""
