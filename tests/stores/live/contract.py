@@ -78,7 +78,7 @@ class LiveSteps:
         await one.tell("standing", "writer", b"last")
         await self.until(lambda: len(theirs) == 7)
         self.assertEqual([news.version for news in theirs], [2, 4, 6, 8, 9, 10, 11])
-        await self.until(lambda: len(mine) == 11)
+        await self.until(lambda: mine[-1].version == 11)
 
     async def test_failures_pass_by(self) -> None:
         """Counts of failures reach those who listen, and are not kept."""
@@ -121,7 +121,7 @@ class LiveSteps:
 
         live.start(listen)
         await live.tell("standing", "writer", b"1")
-        await live.tell("standing", "writer", b"2")
+        await live.tell("standing", "reader", b"2")
         await self.until(lambda: len(heard) == 2)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
 
