@@ -20,14 +20,19 @@ def free_port() -> int:
 
 
 class Redis:
-    """A running server that keeps nothing on disk; `stop` it. It comes back on the same port, empty, after `kill`."""
+    """A running server that keeps nothing on disk; `stop` it. It comes back on the same port, empty, after `kill`.
 
-    def __init__(self, password: str = "") -> None:
+    At first a fleet has used its `database` before, so that money is lent at once.
+    """
+
+    def __init__(self, password: str = "", database: int = 0) -> None:
         self.port = free_port()
         self.password = password
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
+        begun = f"redis.call('SELECT', {database}) redis.call('SET', 'ag:epoch', cmsgpack.pack({{'begun', 0, false}}))"
+        self.command("EVAL", begun, "0")
 
     @property
     def url(self) -> str:

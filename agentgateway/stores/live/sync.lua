@@ -1,8 +1,10 @@
+local HEARD = 2.5 -- seconds in which everybody who lives is heard of
 local epoch, members
 
 local function keep_epoch() call('SET', 'ag:epoch', pack(epoch)) end
 
--- Nothing is granted for TTL after all was lost, while everybody tells again. Something was there if somebody knows of it.
+-- Nothing is granted while those who hold something tell again: for TTL where somebody knows that there was something
+-- before, else for as long as somebody who lives needs to be heard. Nobody can tell a new fleet from one that lost all.
 local function doubt()
   if not epoch[3] then
     epoch[3] = true
@@ -10,7 +12,7 @@ local function doubt()
   end
 end
 
-local function in_grace() return epoch[3] and now < epoch[2] + TTL end
+local function in_grace() return now < epoch[2] + (epoch[3] and TTL or HEARD) end
 
 local seen = call('HGET', 'ag:turns', process)
 seen = seen and unpacked(seen)
@@ -64,18 +66,28 @@ local function hear(sum, part, ask)
   sum.slots = sum.slots + part.slots - slots
 end
 
--- What there is of an agent; one who is new here, and knows of an agent more than nothing, was there before a loss.
-local function load(key, agent, life, gone)
+-- One who is new here, and knows of any agent more than nothing, was there before a loss.
+local function remembers(ask)
+  return ask[7][1] + ask[7][2] > 0 and call('HEXISTS', 'ag:a:' .. ask[1], 'p:' .. process) == 0
+end
+
+-- What there is of an agent.
+local function load(key, agent, gone)
   local got = call('HMGET', key, 'sum', 'p:' .. process, 'caps')
   local sum, part = got[1] and unpacked(got[1]) or new_sum(), got[2] and unpacked(got[2]) or new_part()
-  if not got[2] then
-    call('SADD', 'ag:of:' .. process, agent)
-    if known ~= epoch[1] and life[1] + life[2] > 0 then doubt() end
-  end
+  if not got[2] then call('SADD', 'ag:of:' .. process, agent) end
   if #gone > 0 and in_grace() then recall(key, sum, gone) end
   if part.gone then come_back(sum, agent, part) end
   let_go(sum)
   return sum, part, got[3] and unpacked(got[3])
+end
+
+-- While nobody knows whether there was a bucket before, there is none: what is taken meanwhile is taken from it later.
+local function rated(sum, part, bucket)
+  local name, upto = bucket[1], bucket[4]
+  if epoch[3] or not in_grace() then return pour(sum, part, bucket, in_grace() and 0 or 1) end
+  part.buckets[name] = part.buckets[name] or upto
+  return {name, upto, 0, 0}
 end
 
 local function within(bounds) return bounds[1] <= now and now < bounds[2] end
@@ -87,14 +99,14 @@ local function answer(ask)
     return {agent, true, ask[8], none, none, none, 0, ask[11], {}, ask[15]}
   end
   local key = 'ag:a:' .. agent
-  local sum, part, caps = load(key, agent, ask[7], ask[15])
+  local sum, part, caps = load(key, agent, ask[15])
   hear(sum, part, ask)
   if not in_grace() then
     lend(sum, part, caps or ask[2], ask[9], ask[10])
     seat(sum, part, ask[12], ask[13])
   end
   local poured = {}
-  for i, bucket in ipairs(ask[14]) do poured[i] = pour(sum, part, bucket, in_grace() and 0 or 1) end
+  for i, bucket in ipairs(ask[14]) do poured[i] = rated(sum, part, bucket) end
   call('HSET', key, 'sum', pack(sum), 'p:' .. process, pack(part))
   return {
     agent, false, part.ceiling, others(sum.hour, part.hour), others(sum.day, part.day), others(sum.life, part.life),
@@ -108,7 +120,10 @@ if not (seen and seen[2] >= turn) then
   call('HSET', 'ag:turns', process, pack({run, turn}))
   call('ZADD', 'ag:procs', now, process)
   members = call('ZCARD', 'ag:procs')
+  for _, ask in ipairs(known ~= epoch[1] and asks or {}) do
+    if remembers(ask) then doubt() end
+  end
   for i, ask in ipairs(asks) do grants[i] = answer(ask) end
   clear()
 end
-return pack({now, epoch[1], in_grace() and true or false, members or 1, tonumber(call('GET', 'ag:version') or 0), grants})
+return pack({now, epoch[1], in_grace(), members or 1, tonumber(call('GET', 'ag:version') or 0), grants})

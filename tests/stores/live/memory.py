@@ -19,7 +19,10 @@ from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
 
 
 class MemoryServer:
-    """What stands for Redis: one for all processes of a test. `now` gives its time, epoch seconds."""
+    """What stands for Redis: one for all processes of a test. `now` gives its time, epoch seconds.
+
+    A fleet has used it before, so that it lends at once; it does not after `flush`.
+    """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.now = now
@@ -27,6 +30,7 @@ class MemoryServer:
         self._redis = self.lua.execute(Path(__file__).with_name("redis.lua").read_bytes())
         self._redis.start(now, lambda data: self.table(msgspec.msgpack.decode(data)))
         self._scripts = {script.digest: self.lua.compile(script.text.encode()) for script in (SYNC, TELL, MISSED)}
+        self._redis.begin()
         self._said: dict[str, float] = {}
         self.rounds = 0
         """How often a script was run."""

@@ -107,6 +107,7 @@ return {
   copy = function() return copy(data) end,
   restore = function(copied) data = copy(copied) end,
   flush = function() data = {} end,
+  begin = function() data['ag:epoch'] = {'begun', 0, false} end,
   listen = function(listener) listeners[#listeners + 1] = listener end,
   data = function() return data end,
 }

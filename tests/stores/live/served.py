@@ -20,10 +20,11 @@ class RedisSteps(TestCase):
     """A server of one's own for each test."""
 
     password = ""
+    database = 0
 
     def setUp(self) -> None:
         """It answers already."""
-        self.server = Redis(self.password)
+        self.server = Redis(self.password, self.database)
         self.addCleanup(self.server.stop)
 
     def make(self, process: str) -> RedisLive:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from agentgateway.domain.lease import TTL
+from agentgateway.domain.lease import TTL, BucketAsk
 from tests.stores.live.asking import HOUR, Steps, asking
 from tests.stores.live.memory import MemoryLive
+
+HEARD = 2.5
+"""Seconds in which everybody who lives is heard of."""
 
 
 class GoneTests(Steps):
@@ -136,14 +139,52 @@ class LossTests(Steps):
         self.assertNotEqual(self.synced(self.one).epoch, before)
 
     def test_first_of_all(self) -> None:
-        """A fleet that starts for the first time does not have to wait."""
+        """A fleet that starts for the first time waits until those could have spoken who would know of a loss."""
+        self.server.flush()
+        answer = self.synced(self.one, asking(self.now, need=10))
+        self.assertEqual((answer.grace, answer.grants[0].ceiling), (True, 0))
+        self.now += HEARD
         answer = self.synced(self.one, asking(self.now, need=10))
         self.assertEqual((answer.grace, answer.grants[0].ceiling), (False, 10))
 
+    def test_somebody_new_asks_first(self) -> None:
+        """One that has just started asks before the others tell: it is lent nothing of what they hold."""
+        self.assertEqual(self.granted(self.one, need=900).ceiling, 900)
+        self.server.flush()
+        self.assertEqual(self.granted(self.two, need=900).ceiling, 0)
+        self.now += 1
+        self.assertTrue(self.synced(self.one, asking(self.now, held=900)).grace)
+        self.now += HEARD
+        self.assertEqual(self.granted(self.two, need=900).ceiling, 0)
+        self.now += TTL
+        self.synced(self.one)
+        self.assertEqual(self.granted(self.two, need=100).ceiling, 100)
+
+    def test_rates_of_the_first(self) -> None:
+        """Rates begin full; what was taken before that is gone from them."""
+        self.server.flush()
+        poured = self.granted(self.one, buckets=(BucketAsk("calls", 100, HOUR, 10, 20),)).buckets[0]
+        self.assertEqual((poured.upto, poured.wait), (10, 0))
+        self.now += HEARD
+        poured = self.granted(self.one, buckets=(BucketAsk("calls", 100, HOUR, 30, 500),)).buckets[0]
+        self.assertEqual(poured.upto, 110)
+
+    def test_any_of_a_question(self) -> None:
+        """Whoever knows of money spent on any agent knows of a loss, whichever it asks for first."""
+        self.server.flush()
+        answer = self.synced(self.one, asking(self.now, need=900), asking(self.now, agent="reader", spent=5))
+        self.assertTrue(answer.grace)
+        self.now += HEARD
+        answer = self.synced(self.one, asking(self.now, need=900))
+        self.assertEqual((answer.grace, answer.grants[0].ceiling), (True, 0))
+
     def test_all_started_again(self) -> None:
         """Nor is a fleet fooled that was itself started again: who knows of money spent knows there was something."""
+        self.server.flush()
         again = MemoryLive(self.server, "one", "another run")
-        self.assertTrue(self.synced(again, asking(self.now, spent=10, need=50)).grace)
+        self.synced(again, asking(self.now, spent=10, need=50))
+        self.now += HEARD
+        self.assertTrue(self.synced(again).grace)
 
     def test_the_gone_are_remembered(self) -> None:
         """What processes spent that are gone is known to the living, who tell it; those who come back count once."""

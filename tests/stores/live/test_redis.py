@@ -26,6 +26,7 @@ class PasswordTests(LiveSteps, RedisSteps):
     """The same behind a password."""
 
     password = "Gehe:im/nis"
+    database = 3
 
     def make(self, process: str) -> RedisLive:
         """The password is percent-encoded in a URL."""
