@@ -59,8 +59,7 @@ class Process(ProcessProtocol):
     def processEnded(self, reason: Any) -> None:
         """It is gone, and has said all it had to say."""
         status = reason.value
-        by_signal = status.signal is not None
-        self._ended(signal.Signals(status.signal).name if by_signal else f"exit status {status.exitCode}")
+        self._ended(f"exit status {status.exitCode}" if status.signal is None else name_of(status.signal))
 
     def send(self, number: signal.Signals) -> None:
         """A signal, if it still is there."""
@@ -97,9 +96,10 @@ class Worker:
     def start(self) -> "Deferred[bool]":
         """Fires with True once it serves, with False where its process has ended before that (and is tried again)."""
         self._wanted = True
+        ready = self._when_ready()
         if self._process is None and self._again is None:
             self._spawn()
-        return self._when_ready()
+        return ready
 
     def _when_ready(self) -> "Deferred[bool]":
         ready: Deferred[bool] = Deferred()
@@ -116,7 +116,10 @@ class Worker:
         descriptors: dict[int, int | str] = {0: "w", 1: "r", 2: "r", PIPE: "r"}
         descriptors |= {handed[endpoint]: descriptor for endpoint, descriptor in sockets.items()}
         self._process = Process(self._say, self._hear, self._over)
-        self._reactor.spawnProcess(self._process, sys.executable, command, env=environment(), childFDs=descriptors)
+        try:
+            self._reactor.spawnProcess(self._process, sys.executable, command, env=environment(), childFDs=descriptors)
+        except OSError as error:  # no process, no memory or no descriptor is to be had now: fork(2), pipe(2)
+            self._over(f"it could not begin: {error}")
 
     def _say(self, line: str) -> None:
         self._log.info("{line}", line=line, log_system=f"worker {self.number}")
@@ -191,6 +194,14 @@ class Worker:
         """Let it open its log anew."""
         if self._process is not None and self._serving:
             self._process.send(signal.SIGUSR1)
+
+
+def name_of(number: int) -> str:
+    """A signal's name; those between SIGRTMIN and SIGRTMAX have none (signal(7))."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A worker as its parent sees it: by a clock that stands until it is moved, and processes that only remember."""
 
+import errno
 import signal
 from typing import Any
 
@@ -20,6 +21,7 @@ from agentgateway.workers.child import (
     Process,
     Worker,
     environment,
+    name_of,
 )
 from agentgateway.workers.place import Place
 
@@ -64,8 +66,13 @@ class Nursery(Clock):
         super().__init__()
         self.spawned: list[Spawned] = []
 
+    exhausted = False
+    """No process can be had."""
+
     def spawnProcess(self, protocol: Any, executable: str, args: Any, env: Any, childFDs: Any) -> Spawned:
         """One more."""
+        if self.exhausted:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         self.spawned.append(Spawned(protocol, args, childFDs))
         return self.spawned[-1]
 
@@ -133,6 +140,37 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.spawned), 2)
         self.reactor.latest.say("READY=1")
         self.assertTrue(self.successResultOf(again))
+
+    def test_no_process_to_be_had(self) -> None:
+        """Where the system has no process to give, who waits is told, and it is tried again, later each time."""
+        self.serving().end(None, signal.SIGKILL)
+        self.reactor.exhausted = True
+        self.reactor.advance(0.25)
+        self.assertIsNone(self.worker.pid)
+        self.worker.watch()
+        again = self.worker.start()
+        self.reactor.advance(0.5)
+        self.assertFalse(self.successResultOf(again))
+        self.reactor.exhausted = False
+        self.reactor.advance(0.99)
+        self.assertEqual(len(self.reactor.spawned), 1)
+        self.reactor.advance(0.01)
+        self.assertEqual(len(self.reactor.spawned), 2)
+        self.reactor.latest.say("READY=1")
+        self.assertEqual(self.worker.pid, 1)
+
+    def test_no_process_at_first(self) -> None:
+        """The same from the first on: who starts it learns so at once, and it can be stopped."""
+        self.reactor.exhausted = True
+        self.assertFalse(self.successResultOf(self.worker.start()))
+        self.successResultOf(self.worker.stop(1.0))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_ends_by_nameless_signal(self) -> None:
+        """A real-time signal that has no name ends it like any other: it is started again."""
+        self.serving().end(None, signal.SIGRTMIN + 1)
+        self.reactor.advance(0.25)
+        self.assertEqual(len(self.reactor.spawned), 2)
 
     def test_stop(self) -> None:
         """It is asked to stop, given the time its calls may take and a margin, then killed; it does not come back."""
@@ -211,6 +249,10 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(said, ["one", "two", "\ufffd"])
         process.childDataReceived(1, b"x" * (MAX_LINE + 1))
         self.assertEqual(said[3:], ["x" * (MAX_LINE + 1)])
+
+    def test_name_of(self) -> None:
+        """People are told a signal's name, or its number where it has none."""
+        self.assertEqual([name_of(number) for number in (9, 35, 63)], ["SIGKILL", "signal 35", "signal 63"])
 
     def test_environment(self) -> None:
         """What systemd tells the parent is the parent's alone."""
