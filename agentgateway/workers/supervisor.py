@@ -151,11 +151,20 @@ class Supervisor(MultiService):
         self._hold_also(new)
         self._config = new
         self._log.info("replacing the workers, for {what}", what=", ".join(anew))
-        leaving, self.workers = self.workers[new.workers :], self.workers[: new.workers]
-        await self._roll()
-        await self._stop(leaving)
-        await gatherResults([worker.start() for worker in self._grown(new.workers)])
-        for endpoint in self._held.keys() - set(endpoints(new)):
+        staying, leaving = self.workers[: new.workers], self.workers[new.workers :]
+        try:
+            await self._roll(staying)
+        finally:
+            await self._stop(leaving)
+            self.workers = staying
+        await self._complete()
+
+    async def _complete(self) -> None:
+        """All workers are new: start those that are missing, close the sockets that none of them has any more."""
+        if self._ending is not None:
+            return
+        await gatherResults([worker.start() for worker in self._grown(self._config.workers)])
+        for endpoint in self._held.keys() - set(endpoints(self._config)):
             await self._held.pop(endpoint).stopService()
 
     def _hold_also(self, config: Config) -> None:
@@ -174,11 +183,12 @@ class Supervisor(MultiService):
 
     async def _renew(self) -> None:
         load(self._config.path, os.environ)  # no worker would come back with a broken file
-        await self._roll()
+        await self._roll(self.workers)
+        await self._complete()  # where a reload did not come so far
 
-    async def _roll(self) -> None:
-        """Each worker ends its calls and comes back, while the others serve; where one does not, the rest is left alone."""
-        for worker in self.workers:
+    async def _roll(self, workers: list[Worker]) -> None:
+        """Each of them ends its calls and comes back, while the others serve; where one does not, the rest is left alone."""
+        for worker in workers:
             await worker.stop(self._patience())
             if self._ending is not None:
                 return

@@ -212,6 +212,53 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual([port.open for port in self.ports], [False, True])
         self.assertEqual(len(service.workers), 1)
 
+    def test_fewer_workers_all_the_same(self) -> None:
+        """Where the new process of one does not come back, those too many are stopped; the next replacement ends the rest."""
+        service = self.start()
+        one, two = map(self.ready, self.reactor.spawned)
+        self.write(CONFIG.replace("workers: 2", "workers: 1").replace("tcp:1", "tcp:2"))
+        done = service.reload()
+        one.end()
+        self.reactor.spawned[2].end(1)
+        self.assertEqual(two.signals, ["TERM"])
+        two.end()
+        self.successResultOf(done)
+        self.assertEqual([worker.number for worker in service.workers], [0])
+        self.reactor.advance(1)
+        back = self.ready(self.reactor.spawned[3])
+        renewed = service.renew()
+        back.end()
+        self.ready(self.reactor.spawned[4])
+        self.successResultOf(renewed)
+        self.assertEqual([port.open for port in self.ports], [False, True])
+
+    def test_stop_before_fewer_workers(self) -> None:
+        """A stop while workers are replaced stops those too that were about to leave."""
+        service = self.start()
+        one, two = map(self.ready, self.reactor.spawned)
+        self.write(CONFIG.replace("workers: 2", "workers: 1"))
+        done = service.reload()
+        ending = service.stopService()
+        self.assertEqual(two.signals, ["TERM"])
+        one.end()
+        self.assertNoResult(ending)
+        two.end()
+        self.successResultOf(ending)
+        self.successResultOf(done)
+
+    def test_stop_before_more_workers(self) -> None:
+        """A stop while workers are replaced starts none of those that were to come."""
+        service = self.start()
+        one, two = map(self.ready, self.reactor.spawned)
+        self.write(CONFIG.replace("workers: 2", "workers: 3"))
+        done = service.reload()
+        ending = service.stopService()
+        one.end()
+        two.end()
+        self.successResultOf(ending)
+        self.successResultOf(done)
+        self.assertEqual(len(self.reactor.spawned), 2)
+
     def test_cannot(self) -> None:
         """A port that is taken, another folder, or a broken file changes nothing."""
         service = self.start()
