@@ -98,6 +98,8 @@ class Load:
         if not caller.lost:
             caller.transport.abortConnection()
             await caller.closed
+        caller.raw = b""  # some are 10 MB, and wait long for the garbage collector
+        answer.body.clear()
 
 
 class Silent:

@@ -149,7 +149,7 @@ class LargeTests(TestCase):
             self.assertLess(most, 160)
             for hoarder in hoarders:
                 hoarder.transport.abortConnection()
-            await grown(gateway, before, MOST)
+            await grown(gateway, before, 3 * MOST)
             await gateway.quiet()
 
         return ensureDeferred(scenario())

@@ -17,7 +17,7 @@ from tests.ops.dashboard.served import SocketClient
 from tests.peers import closed_port, request
 from tests.reality.processes import start_standin
 from tests.trust.gateway import Gateway, pause, start
-from tests.trust.load import CONFIG, ROUGH, STEADY, Load, served
+from tests.trust.load import CONFIG, ROUGH, STEADY, Load, Silent, served
 
 SECONDS = float(os.environ.get("SOAK", "30"))
 SEED = 20_260_701
@@ -44,7 +44,7 @@ class SoakTests(TestCase):
 
     async def follow(self, gateway: Gateway, stalled: bool) -> Any:
         """A follower of the log, which may never read."""
-        follower = await connect(self, gateway.port)
+        follower = await connect(Silent(), gateway.port)
         token = (gateway.folder / "admin-token").read_bytes().strip()
         fields = (b"Authorization", b"Bearer " + token)
         if stalled:
@@ -54,7 +54,7 @@ class SoakTests(TestCase):
 
     async def view(self, stalled: bool) -> Any:
         """A viewer of the dashboard, who may never read."""
-        viewer = await connect(self, self.board)
+        viewer = await connect(Silent(), self.board)
         if stalled:
             viewer.transport.pauseProducing()
         SocketClient(viewer).ask("/ws", Host=f"127.0.0.1:{self.board}")
