@@ -1,5 +1,6 @@
 """What a process has besides, where it serves a fleet together with others: made where `store` names what they share."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from agentgateway.interfaces import ILive
 from agentgateway.ops.cluster import Cluster
 from agentgateway.ops.fleetclock import FleetClock
 from agentgateway.ops.tidings import Tidings
-from agentgateway.stores.process import process_id
+from agentgateway.stores.process import next_run, process_id
 
 
 @attrs.define(eq=False)
@@ -38,7 +39,8 @@ class Membership:
         from agentgateway.stores.live.redis import RedisLive  # needs what is installed only with the extra
 
         process = process_id(config.gateway.state_dir)
-        live = RedisLive.of(config.shared.live.value, process, reactor)
+        run = next_run(config.gateway.state_dir, time.time())
+        live = RedisLive.of(config.shared.live.value, process, run, reactor)
         tidings = Tidings(live, process, fleet, moment, reactor, alert)
         return cls(process, live, Link(config.shared.on_outage), FleetClock(), tidings, reactor)
 

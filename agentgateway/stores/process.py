@@ -1,4 +1,4 @@
-"""The name of a process among those that share stores: random, and the same after a restart."""
+"""What others know a process by that shares stores with them: a random name that it keeps, and which start of it this is."""
 
 import os
 import re
@@ -33,9 +33,33 @@ def _read(path: str) -> bytes:
         os.close(fd)
 
 
+def next_run(state_dir: str, now: float) -> int:
+    """A higher number with each start; `now` in epoch seconds. Raises StoreError.
+
+    It is above the one before, whatever the clock says, and by the clock where the folder comes from a backup.
+    """
+    make_folder(state_dir)
+    path = os.path.join(state_dir, "run")
+    try:
+        text = _read(path) if os.path.lexists(path) else b"0"
+        run = max(int(text) + 1, int(now))
+        _write(path, b"%d\n" % run)
+    except OSError as error:
+        raise StoreError(f"cannot use {path}: {reason(error)}")
+    except ValueError:
+        raise StoreError(f"{path} does not say which start of this process was the last")
+    return run
+
+
 def _make(path: str) -> bytes:
-    """A new name, in a file that appears whole and survives a power loss: with half a name it would be somebody else."""
-    text, draft = secrets.token_hex(8).encode() + b"\n", f"{path}.new"
+    text = secrets.token_hex(8).encode() + b"\n"
+    _write(path, text)
+    return text
+
+
+def _write(path: str, text: bytes) -> None:
+    """A file that appears whole and survives a power loss: with half a name a process would be somebody else."""
+    draft = f"{path}.new"
     fd = open_file(draft, os.O_WRONLY | os.O_TRUNC)
     try:
         os.write(fd, text)
@@ -45,4 +69,3 @@ def _make(path: str) -> bytes:
         os.close(fd)
         with suppress(FileNotFoundError):
             os.unlink(draft)
-    return text

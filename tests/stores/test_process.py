@@ -5,7 +5,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.interfaces import StoreError
-from agentgateway.stores.process import process_id
+from agentgateway.stores.process import next_run, process_id
 
 
 class ProcessIdTests(SynchronousTestCase):
@@ -34,3 +34,23 @@ class ProcessIdTests(SynchronousTestCase):
         folder = self.mktemp()
         os.makedirs(os.path.join(folder, "process"))
         self.assertIn(f"cannot use {folder}/process", str(self.assertRaises(StoreError, process_id, folder)))
+
+
+class RunTests(SynchronousTestCase):
+    """Which start of a process this is."""
+
+    def test_counted(self):
+        """Each start has a higher number than the one before, also when the clock was set back."""
+        folder = self.mktemp()
+        self.assertEqual([next_run(folder, now) for now in (70.5, 70.6, 90.0, 20.0)], [70, 71, 90, 91])
+        self.assertEqual(os.listdir(folder), ["run"])
+
+    def test_damaged(self):
+        """A file that says no number, or is none, is told with its path."""
+        folder, other = self.mktemp(), self.mktemp()
+        os.makedirs(folder)
+        with open(os.path.join(folder, "run"), "w") as file:
+            file.write("x")
+        os.makedirs(os.path.join(other, "run"))
+        self.assertIn(f"{folder}/run does not say", str(self.assertRaises(StoreError, next_run, folder, 1.0)))
+        self.assertIn(f"cannot use {other}/run", str(self.assertRaises(StoreError, next_run, other, 1.0)))

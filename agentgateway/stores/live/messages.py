@@ -15,10 +15,10 @@ _payload = msgspec.msgpack.Decoder(tuple[Kind, str, str, bytes]).decode
 
 @attrs.define
 class Desk:
-    """Writes what process `process` asks, in turn; `run` names this start of it, and is never the same again."""
+    """Writes what process `process` asks, in turn; `run` is a higher number with each start of it."""
 
     process: str
-    run: str = attrs.Factory(lambda: token_hex(8))
+    run: int
     epoch: str = ""
     """Of the latest answer."""
     _turn: int = 0

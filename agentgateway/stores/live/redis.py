@@ -54,9 +54,9 @@ class RedisLive:
         self._news = Line(self._address, self._reactor, self._subscriber, self._subscribe)
 
     @classmethod
-    def of(cls, url: str, process: str, reactor: Any) -> Self:
-        """The state at `redis://...`, for the process of this id. Raises ValueError for another URL."""
-        return cls(reactor, Desk(process), Address.of(url))
+    def of(cls, url: str, process: str, run: int, reactor: Any) -> Self:
+        """The state at `redis://...`, for a start of the process of this id. Raises ValueError for another URL."""
+        return cls(reactor, Desk(process, run), Address.of(url))
 
     def start(self, news: Callable[[News], None]) -> None:
         """See `ILive`."""

@@ -1,8 +1,8 @@
 --[[
 One process tells what it spent and what it holds of some agents, and is granted more where there is room.
 The values are those of domain/lease.py, packed by msgpack: ARGV[1] = {process, run, turn, latest turn answered, known epoch,
-epoch to begin, asks}, the answer is a `Synced`. `run` names a start of the process; of one run, a `turn` not above one
-seen before came too late. One that was answered and is not known here means that this is an old copy of what there was.
+epoch to begin, asks}, the answer is a `Synced`. `run` is higher with each start of the process; a `turn` of a former run, or
+not above one seen before, came too late. One that was answered and is not known here means that this is an old copy of what there was.
 
   ag:a:AGENT    hash: "sum" (over all processes), "p:PROCESS" (what it told last), "caps" (an operator's)
   ag:procs      sorted set: processes by the time they were heard of

@@ -16,12 +16,13 @@ local function in_grace() return now < epoch[2] + (epoch[3] and TTL or HEARD) en
 
 local seen = call('HGET', 'ag:turns', process)
 seen = seen and unpacked(seen)
-if seen and seen[1] ~= run then seen = nil end
+if seen and seen[1] < run then seen = nil end
+local late = seen and (seen[1] > run or seen[2] >= turn)
 
 local function begin()
   local kept = call('GET', 'ag:epoch')
   epoch = kept and unpacked(kept) or {fresh, now, false}
-  local old_copy = seen and seen[2] < answered and known == epoch[1]
+  local old_copy = seen and not late and seen[2] < answered and known == epoch[1]
   if old_copy then epoch = {fresh, now, true} end
   if old_copy or not kept then keep_epoch() end
   if known ~= '' and known ~= epoch[1] then doubt() end
@@ -116,7 +117,7 @@ end
 
 begin()
 local grants = {}
-if not (seen and seen[2] >= turn) then
+if not late then
   call('HSET', 'ag:turns', process, pack({run, turn}))
   call('ZADD', 'ag:procs', now, process)
   members = call('ZCARD', 'ag:procs')
@@ -124,6 +125,6 @@ if not (seen and seen[2] >= turn) then
     if remembers(ask) then doubt() end
   end
   for i, ask in ipairs(asks) do grants[i] = answer(ask) end
-  clear()
 end
+clear()
 return pack({now, epoch[1], in_grace(), members or 1, tonumber(call('GET', 'ag:version') or 0), grants})

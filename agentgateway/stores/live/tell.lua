@@ -1,7 +1,7 @@
 --[[
 Keep the latest news of one kind about one agent, number it and pass it on; ARGV[1] = {process, run, turn, kind, agent,
 again}, ARGV[2] the payload as all will read it, ARGV[3] its body. "failures" only pass by. `again` is told after all was
-lost: it counts only where nothing newer is there. Of one run, a `turn` not above the one kept came too late.
+lost: it counts only where nothing newer is there. A `turn` of a former run, or not above the one kept, came too late.
 
   ag:version  number of the latest news
   ag:kept     hash: "KIND AGENT" to {version, process, run, turn, payload}
@@ -19,7 +19,7 @@ local name = kind .. ' ' .. agent
 local kept = redis.call('HGET', 'ag:kept', name)
 if kept then
   local _, by, of, at = unpack(cmsgpack.unpack(kept))
-  if again or by == process and of == run and at >= turn then return 0 end
+  if again or by == process and (of > run or of == run and at >= turn) then return 0 end
 end
 
 local version = redis.call('INCR', 'ag:version')

@@ -112,7 +112,7 @@ class MemoryLive:
 
     server: MemoryServer
     process: str
-    run: str = "run"
+    run: int = attrs.field(default=1, converter=int)
     cut: bool = False
     up: bool = True
     desk: Desk = attrs.field(init=False)

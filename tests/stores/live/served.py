@@ -29,7 +29,7 @@ class RedisSteps(TestCase):
 
     def make(self, process: str) -> RedisLive:
         """A process of the fleet."""
-        live = RedisLive.of(self.server.url, process, reactor)
+        live = RedisLive.of(self.server.url, process, 1, reactor)
         self.addCleanup(live.close)
         return live
 

@@ -52,7 +52,7 @@ class RateTests(Steps):
     def test_started_again(self) -> None:
         """A process that counts from nothing again gives nothing back by that."""
         self.poured(self.one, 0, 100)
-        again = MemoryLive(self.server, "one", "another run")
+        again = MemoryLive(self.server, "one", 2)
         self.assertEqual(self.poured(again, 0, 100)[0], 0)
 
     def test_after_a_loss(self) -> None:

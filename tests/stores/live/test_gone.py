@@ -3,6 +3,7 @@
 from typing import Any
 
 from agentgateway.domain.lease import TTL, BucketAsk
+from agentgateway.stores.live.scripts import SYNC
 from tests.stores.live.asking import HOUR, Steps, asking
 from tests.stores.live.memory import MemoryLive
 
@@ -89,10 +90,19 @@ class GoneTests(Steps):
         """A process started again tells what its journal knows; what the former run held is free."""
         self.granted(self.one)
         self.granted(self.one, spent=100, held=400, slots=2, slots_held=2)
-        again = MemoryLive(self.server, "one", "another run")
+        again = MemoryLive(self.server, "one", 2)
         self.granted(again, spent=180)
         grant = self.granted(self.two, need=820)
         self.assertEqual((grant.hour[0], grant.leased, grant.ceiling), (180, 0, 820))
+
+    def test_said_by_a_former_run(self) -> None:
+        """What a former run asked, and Redis finds only now, changes nothing that the run after it told."""
+        self.granted(self.one)
+        late = self.one.desk.sync([asking(self.now)])
+        self.granted(MemoryLive(self.server, "one", 2), spent=900)
+        self.server.run(SYNC.digest, late)
+        grant = self.granted(self.two, need=1000)
+        self.assertEqual((grant.hour[0], grant.ceiling), (900, 25))
 
 
 class LossTests(Steps):
@@ -181,7 +191,7 @@ class LossTests(Steps):
     def test_all_started_again(self) -> None:
         """Nor is a fleet fooled that was itself started again: who knows of money spent knows there was something."""
         self.server.flush()
-        again = MemoryLive(self.server, "one", "another run")
+        again = MemoryLive(self.server, "one", 2)
         self.synced(again, asking(self.now, spent=10, need=50))
         self.now += HEARD
         self.assertTrue(self.synced(again).grace)
@@ -197,7 +207,7 @@ class LossTests(Steps):
         for live in (self.two, self.three):
             self.granted(live, gone=gone)
         self.assertEqual(self.granted(self.two, gone=gone).life[0], 400)
-        self.granted(MemoryLive(self.server, "one", "another run"), spent=120)
+        self.granted(MemoryLive(self.server, "one", 2), spent=120)
         self.assertEqual(self.granted(self.two, gone=gone).life[0], 120)
 
     def many_gone(self) -> list[MemoryLive]:

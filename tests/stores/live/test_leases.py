@@ -85,7 +85,7 @@ class Leases(RuleBasedStateMachine):
         super().__init__()
         self.now = float(START)
         self.server = MemoryServer(lambda: self.now)
-        self.processes = {name: Process(MemoryLive(self.server, name, "run 0")) for name in NAMES}
+        self.processes = {name: Process(MemoryLive(self.server, name, 0)) for name in NAMES}
         self.late: list[bytes] = []
 
     def ask(self, process: Process, need: int, want: int) -> Synced:
@@ -174,7 +174,7 @@ class Leases(RuleBasedStateMachine):
         if not process.dead:
             process.runs += 1
             self.late = [question for question in self.late if name.encode() not in question]
-            process.live = MemoryLive(self.server, name, f"run {process.runs}", cut=process.live.cut)
+            process.live = MemoryLive(self.server, name, process.runs, cut=process.live.cut)
             self.end_calls(process)
             process.ceiling = process.cost
 

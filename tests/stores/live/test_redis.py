@@ -30,13 +30,13 @@ class PasswordTests(LiveSteps, RedisSteps):
 
     def make(self, process: str) -> RedisLive:
         """The password is percent-encoded in a URL."""
-        live = RedisLive.of(f"redis://:Gehe%3Aim%2Fnis@127.0.0.1:{self.server.port}/3", process, reactor)
+        live = RedisLive.of(f"redis://:Gehe%3Aim%2Fnis@127.0.0.1:{self.server.port}/3", process, 1, reactor)
         self.addCleanup(live.close)
         return live
 
     async def test_wrong_password(self) -> None:
         """A wrong password is an error that says so, and shows none."""
-        live = RedisLive.of(f"redis://:wrong@127.0.0.1:{self.server.port}", "one", reactor)
+        live = RedisLive.of(f"redis://:wrong@127.0.0.1:{self.server.port}", "one", 1, reactor)
         self.addCleanup(live.close)
         live.start(lambda news: None)
         error = await self.assertFailure(live.sync([]), LiveError)
@@ -52,7 +52,7 @@ class SameTests(RedisSteps):
         dice = random.Random(3)
         memory = MemoryServer(lambda: answer.now)
         names = ("one", "two", "three")
-        pairs = [(self.make(name), MemoryLive(memory, name, "run")) for name in names]
+        pairs = [(self.make(name), MemoryLive(memory, name)) for name in names]
         for live, _ in pairs:
             live.start(lambda news: None)
         for _ in range(300):
