@@ -15,7 +15,7 @@ from agentgateway.domain.account import Account
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.caps import Reservation
 from agentgateway.domain.history import Point, is_error
-from agentgateway.domain.journal import Record
+from agentgateway.domain.journal import Record, Reserved
 from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.logquery import LogQuery
@@ -62,7 +62,8 @@ class Recovered:
         for record in self.records:
             ledger.replay(record)
         ledger.journal = append
-        at = ledger.last_booked(now) if shared else now
+        begun = max((record.at for record in self.records if isinstance(record, Reserved)), default=0.0)
+        at = ledger.last_booked(now, begun) if shared else now
         for reservation in [call for account in ledger for call in account.open if call.id in audited]:
             _settle_as(audited[reservation.id], ledger.account(reservation.agent), reservation, at)
         return ledger.recover(at)

@@ -192,16 +192,16 @@ class Account:
         cap = self.fits(now, amount)
         if cap is not None:
             raise CapExceeded(cap)
-        reservation = self.hold(id, amount, risk)
+        reservation = self.hold(id, amount, risk, now)
         if self.share is not None:
             self.share.used(now, 0)
         return reservation
 
-    def hold(self, id: str, amount: int, risk: int = 0) -> Reservation:
+    def hold(self, id: str, amount: int, risk: int = 0, at: float = 0.0) -> Reservation:
         """Reserve without asking the caps: for what a journal or snapshot says has been reserved."""
         reservation = self._open.add(Reservation(id, self.id, amount, 0, risk))
         if self.journal is not None:
-            self.journal(Reserved(self.id, id, amount))
+            self.journal(Reserved(self.id, id, amount, at))
         return reservation
 
     def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:

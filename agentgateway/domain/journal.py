@@ -7,11 +7,12 @@ import msgspec
 
 
 class Reserved(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=False):
-    """Call `id` holds `amount` nano-dollars."""
+    """Call `id` holds `amount` nano-dollars, since epoch second `at` (0: nobody knows)."""
 
     agent: str
     id: str
     amount: int
+    at: float = 0.0
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settle", gc=False):

@@ -63,16 +63,19 @@ class Ledger:
         call = account.reservation(record.id)
         match record:
             case Reserved() if call is None:
-                account.hold(record.id, record.amount)
+                account.hold(record.id, record.amount, at=record.at)
             case Settled() if call is not None:
                 account.settle(record.at, call, record.cost)
             case Released() if call is not None:
                 account.release(call)
 
-    def last_booked(self, now: float) -> float:
-        """`now`, or an instant of the latest hour in which anything was booked, where that is over."""
-        latest = max((account.own_windows()[0].start for account in self), default=0)
-        return float(latest) if 0 < latest < self.calendar.hour(now).start else now
+    def last_booked(self, now: float, seen: float = 0.0) -> float:
+        """`now`, or an instant of the latest hour in which anything was booked, where that is over.
+
+        `seen`: when something else is known to have happened, which may be later.
+        """
+        latest = max([seen, *(float(account.own_windows()[0].start) for account in self)])
+        return latest if 0 < latest < self.calendar.hour(now).start else now
 
     def recover(self, now: float) -> tuple[Reservation, ...]:
         """Settle what was in flight at a crash, at its reserve; gives those calls."""

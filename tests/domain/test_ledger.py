@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config.schema import Budget
 from agentgateway.domain.caps import CapExceeded
-from agentgateway.domain.journal import Released, Reserved, Settled
+from agentgateway.domain.journal import Record, Released, Reserved, Settled
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.windows import HOUR, Calendar
 from agentgateway.interfaces import Recovered
@@ -195,7 +195,7 @@ class LedgerTests(SynchronousTestCase):
         first, second = account.reserve(START, 5, "a"), account.reserve(START, 6, "b")
         account.settle(START + 1, first, 4)
         account.release(second)
-        reserved = [Reserved("writer", "a", 5), Reserved("writer", "b", 6)]
+        reserved = [Reserved("writer", "a", 5, START), Reserved("writer", "b", 6, START)]
         self.assertEqual(self.journal, [*reserved, Settled("writer", "a", 4, START + 1), Released("writer", "b")])
 
     def test_replay_is_exact(self):
@@ -251,6 +251,20 @@ class LedgerTests(SynchronousTestCase):
         recovered.into(again, lambda record: None, later, shared=True)
         self.assertEqual([again.account("writer").hour(at).cost for at in (later, START)], [0, 11])
         self.assertEqual(again.account("writer").life.cost, 11)
+
+    def test_lost_calls_of_a_new_hour(self):
+        """The first call of an hour, lost before anything was written down but itself, is booked in that hour."""
+        ledger = self.ledger()
+        account = ledger.account("writer")
+        account.settle(START, account.reserve(START, 1, "a"), 1)
+        left = ledger.snapshot()
+        told: list[Record] = []
+        ledger.journal = told.append
+        account.reserve(START + 3600, 50, "b")
+        for now, costs in ((START + 3700, [50, 50]), (START + 3 * 3600, [0, 50])):
+            again = Ledger(Calendar.of("UTC"))
+            Recovered(left, told, ()).into(again, lambda record: None, now, shared=True)
+            self.assertEqual([again.account("writer").hour(at).cost for at in (now, START + 3600)], costs)
 
     def test_other_zone(self):
         """Changing the zone changes it for every agent, and for those that come later."""
