@@ -83,14 +83,25 @@ local function come_back(sum, agent, part)
   call('SADD', 'ag:of:' .. process, agent)
 end
 
--- After a loss: what the living remember of the gone counts again, unless those are back already.
+local function count(sum, part, sign)
+  fold(sum, part, sign)
+  if part.lost then fold(sum, part.lost, sign) end
+end
+
+local function later(part, than)
+  if part.life[2] ~= than.life[2] then return part.life[2] > than.life[2] end
+  return (part.lost and part.lost.life[2] or 0) > (than.lost and than.lost.life[2] or 0)
+end
+
+-- After a loss: what the living remember of the gone counts again, the latest there is, unless those are back already.
 local function recall(key, sum, gone)
   for _, one in ipairs(gone) do
-    local name, part = one[1], one[2]
-    local unnamed = sum.gone[1] and sum.gone[1][1] == ''
-    if name == '' and not unnamed or name ~= '' and call('HEXISTS', key, 'p:' .. name) == 0 and name ~= process then
-      fold(sum, part, 1)
-      if part.lost then fold(sum, part.lost, 1) end
+    local name, part, at = one[1], one[2], nil
+    for i, told in ipairs(sum.gone) do at = told[1] == name and i or at end
+    local new = not at and name ~= process and (name == '' or call('HEXISTS', key, 'p:' .. name) == 0)
+    if new or at and later(part, sum.gone[at][2]) then
+      if at then count(sum, table.remove(sum.gone, at)[2], -1) end
+      count(sum, part, 1)
       table.insert(sum.gone, name == '' and 1 or #sum.gone + 1, one)
       if name ~= '' then call('HSET', key, 'p:' .. name, pack(part)) end
     end

@@ -210,6 +210,21 @@ class LossTests(Steps):
         self.granted(MemoryLive(self.server, "one", 2), spent=120)
         self.assertEqual(self.granted(self.two, gone=gone).life[0], 120)
 
+    def test_the_latest_memory(self) -> None:
+        """Where two remember one that is gone differently, the later memory counts, whoever tells first."""
+        self.granted(self.three, spent=100)
+        self.now += TTL + 1
+        self.synced(self.one)
+        old = self.granted(self.one).gone
+        self.granted(self.three, spent=700)
+        self.now += TTL + 1
+        self.synced(self.one)
+        new = self.granted(self.one).gone
+        self.server.flush()
+        for gone in (old, new, old):
+            self.granted(self.one, gone=gone)
+        self.assertEqual(self.granted(self.two).life[0], 700)
+
     def many_gone(self) -> list[MemoryLive]:
         """Forty that spent 2 and lost 1, the first of them gone longest; another has found them gone."""
         lives = [MemoryLive(self.server, f"gone-{number}") for number in range(40)]
