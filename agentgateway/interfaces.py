@@ -142,10 +142,10 @@ class ILive(Interface):
         A lease is safe for `TTL` seconds from the moment that an answered sync was *sent*.
         """
 
-    def tell(kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
+    def tell(kind: Kind, agent: str, body: bytes, at: int | None = None) -> Deferred[None]:
         """Tell everybody, and keep it for those who come later; fires once it is kept.
 
-        `again`: said before the state was lost; kept only where nothing newer is.
+        `at` says when it was said: then it is kept, and others told, only where nothing is kept of that time or later.
         """
 
     def once(key: str, seconds: int) -> Deferred[bool]:

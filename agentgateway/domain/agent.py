@@ -42,6 +42,9 @@ class AgentState:
     """Providers whose circuit has opened and not closed since."""
     pause: Pause | None = None
     caps: Caps | None = None
+    paused_at: int = 0
+    capped_at: int = 0
+    """As in `Standing`."""
     in_flight: int = 0
     last_call: float | None = None
     last_model: str | None = None
@@ -55,7 +58,7 @@ class AgentState:
     @property
     def standing(self) -> Standing:
         """What must survive a restart, apart from the money."""
-        return Standing(self.id, self.pause, self.caps)
+        return Standing(self.id, self.pause, self.caps, self.paused_at, self.capped_at)
 
     def breaker(self, provider: str) -> Breaker:
         """This agent's circuit towards `provider`."""

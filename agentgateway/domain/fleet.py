@@ -16,7 +16,7 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
 from agentgateway.domain.policy import AgentRules, Rules, Verdict, cooldown
 from agentgateway.domain.share import Share
-from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing
+from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing, said_after
 
 AGENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 ANONYMOUS = "anonymous"
@@ -90,6 +90,7 @@ class Fleet:
             state = self.find(standing.agent, now)
             if state is not None:
                 state.pause, state.caps = standing.pause, standing.caps
+                state.paused_at, state.capped_at = standing.paused_at, standing.capped_at
                 state.account.set_caps(state.budget)
 
     def find(self, agent_id: str, now: Moment) -> AgentState | None:
@@ -115,36 +116,28 @@ class Fleet:
     def note(self, agent: AgentState) -> None:
         """Have it written down that there is this agent, if only the template has made it."""
         if agent.id not in self._named:
-            self._tell(agent.standing)
+            self.keep(agent)
+
+    def keep(self, agent: AgentState) -> None:
+        """Have it written down how the agent stands."""
+        self._tell(agent.standing)
 
     # what changes a standing
 
-    def _told(self, agent: AgentState) -> None:
-        self._tell(agent.standing)
-        if self._link is not None:
+    def _stands(self, agent: AgentState, now: Moment, by: PausedBy) -> None:
+        """It is paused or resumed. What a budget pauses, each process finds out by itself."""
+        if by != "budget":
+            agent.paused_at = said_after(agent.paused_at, now.wall)
+        self.keep(agent)
+        if by != "budget" and self._link is not None:
             self._link.stand(agent.standing)
-
-    def adopt(self, standing: Standing, now: Moment) -> None:
-        """Another process says how an agent stands. What a budget pauses, each process finds out by itself."""
-        agent = self.find(standing.agent, now)
-        if agent is None or standing == agent.standing:
-            return
-        before, pause = agent.pause, standing.pause
-        if pause is None and before is not None and before.by == "policy":
-            agent.rules.overrule(Facts(agent, now.wall))
-        agent.pause = before if pause is None and before is not None and before.by == "budget" else pause
-        agent.caps = standing.caps
-        agent.account.set_caps(agent.budget)
-        self._tell(agent.standing)
-        self.watch_budget(agent, now)
-        agent.account.stop_streams(now.wall)
 
     def pause(self, agent: AgentState, by: PausedBy, reason: str, now: Moment, until: float | None = None) -> None:
         """Refuse this agent's calls from now on; those in flight finish. An operator's pause outranks the others."""
         if agent.pause is not None and agent.pause.by == "operator" and by != "operator":
             return
         agent.pause = Pause(by, reason, now.wall, until)
-        self._told(agent)
+        self._stands(agent, now, by)
         once = None if by == "operator" else TOLD_ONCE
         self.alert(Alert(now.wall, "pause", f"{agent.id} is paused: {reason}", agent.id, once=once))
 
@@ -152,18 +145,20 @@ class Fleet:
         """Let this agent call again."""
         if agent.pause is None:
             return
-        if agent.pause.by == "policy":
+        by, agent.pause = agent.pause.by, None
+        if by == "policy":
             agent.rules.overrule(Facts(agent, now.wall))
-        once = TOLD_ONCE if agent.pause.by == "budget" else None
-        agent.pause = None
-        self._told(agent)
+        self._stands(agent, now, by)
+        once = TOLD_ONCE if by == "budget" else None
         self.alert(Alert(now.wall, "resume", f"{agent.id} is resumed: {why}", agent.id, once=once))
 
     def set_caps(self, agent: AgentState, caps: Caps, now: Moment) -> None:
         """Caps of an operator, in effect at once, for calls in flight too; a raised cap lifts a budget's pause."""
-        agent.caps = caps
+        agent.caps, agent.capped_at = caps, said_after(agent.capped_at, now.wall)
         agent.account.set_caps(agent.budget)
-        self._told(agent)
+        self.keep(agent)
+        if self._link is not None:
+            self._link.cap(agent.standing)
         self.watch_budget(agent, now)
         agent.account.stop_streams(now.wall)
 

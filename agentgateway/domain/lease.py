@@ -130,7 +130,7 @@ class News(msgspec.Struct, frozen=True, array_like=True):
     """Something every process must know. `origin`: the process that told it; `body` is theirs to read.
 
     Of each kind and agent the latest is kept for those who missed it, except for "failures", which pass by unnumbered
-    (`version` 0). An empty body says that there is nothing any more.
+    (`version` 0). An empty body says that there is nothing any more. `at`: when it was said, where that counts.
     """
 
     version: int
@@ -138,6 +138,7 @@ class News(msgspec.Struct, frozen=True, array_like=True):
     agent: str
     origin: str
     body: bytes
+    at: int = 0
 
 
 def caps_body(caps: Caps | None) -> bytes:

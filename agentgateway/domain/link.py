@@ -28,7 +28,9 @@ class Link:
     wake: Callable[[], None] = lambda: None
     """Told that something is urgent."""
     stand: Callable[[Standing], None] = lambda standing: None
-    """Told how an agent stands from now on, for all processes."""
+    """Told that somebody paused an agent or resumed it, for all processes."""
+    cap: Callable[[Standing], None] = lambda standing: None
+    """Told of an operator's caps, for all processes."""
     circuit: Callable[[str, str, CircuitEvent], None] = lambda agent, provider, event: None
     """Told what happened to an agent's circuit towards a provider."""
     up: bool = True

@@ -79,7 +79,8 @@ class Cluster(Service):
         """Connect, and tell of everything once: the store may not know how the last run of this process ended."""
         super().startService()  # type: ignore[no-untyped-call]
         self.link.wake = lambda: self._soon(SOON)
-        self.link.stand, self.link.circuit = self.tidings.stand, self.tidings.circuit
+        tidings = self.tidings
+        self.link.stand, self.link.cap, self.link.circuit = tidings.stand, tidings.cap, tidings.circuit
         self.live.start(self._heard)
         self.link.urgent.update(agent.id for agent in self.fleet)
         self._ask(beat=True)
@@ -213,7 +214,7 @@ class Cluster(Service):
                 self._take(agent, ask, grant, now)
         if was_away:
             self.alert(Alert(now.wall, "store", "the shared store answers again: what was spent meanwhile is told"))
-            self.tidings.again()
+        self.tidings.again()
 
     def _take(self, agent: AgentState, ask: Ask, grant: Grant, now: Moment) -> None:
         if grant.turned:

@@ -1,5 +1,6 @@
 """Gateways of one fleet without sockets: real agents and coordinators, on the scripts of the shared store, by one clock."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -71,17 +72,27 @@ class Member:
         self.agent(name).account.count(self.time.wall(), error=False, input_tokens=1, output_tokens=1)
 
 
-def member(server: MemoryServer, time: Time, config: str, process: str, run: str = "1", **link: Any) -> Member:
-    """A gateway, begun."""
+def member(
+    server: MemoryServer,
+    time: Time,
+    config: str,
+    process: str,
+    run: str = "1",
+    make: Callable[..., MemoryLive] = MemoryLive,
+    noted: Iterable[Standing] = (),
+    **link: Any,
+) -> Member:
+    """A gateway, begun; `noted` is what a former run of it noted."""
     standings: list[Standing] = []
     alerts: list[Alert] = []
-    live = MemoryLive(server, process, run)
+    live = make(server, process, run)
     made: list[Fleet] = []
     tidings = Tidings(live, process, lambda: made[0], time.moment, time, alerts.append)
     lent = Link(**link)
     ledger = Ledger(Calendar.of("UTC"))
     fleet = Fleet(config_of(config), ledger, time.moment(), standings.append, tidings.warn, lent)
     made.append(fleet)
+    fleet.restore(noted, time.moment())
     clock = FleetClock(time.seconds, time.wall)
     cluster = Cluster(live, lent, clock, tidings, fleet, time.moment, time, alerts.append, lambda: None)
     cluster.startService()

@@ -86,6 +86,28 @@ class TidingsTests(SynchronousTestCase):
         run([self.one], 2)
         self.assertIsNotNone(self.other.agent("a").pause)
 
+    def test_later_elsewhere(self) -> None:
+        """What was said while the store was away does not undo what others said after that."""
+        self.pause(self.one)
+        self.one.live.cut = True
+        self.one.fleet.resume(self.one.agent("a"), "go on", self.time.moment())
+        run([self.one], 2)
+        self.pause(self.other, "stop it again")
+        self.one.live.cut = False
+        run([self.one, self.other], 2)
+        for who in (self.one, self.other, self.begin("third")):
+            pause = who.agent("a").pause
+            assert pause is not None
+            self.assertEqual(pause.reason, "stop it again")
+
+    def test_hiccup(self) -> None:
+        """What could not be told for a moment, in which nothing else was asked, is told with the next answer."""
+        self.one.live.cut = True
+        self.pause(self.one)
+        self.one.live.cut = False
+        run([self.one], 1)
+        self.assertIsNotNone(self.other.agent("a").pause)
+
     def test_newcomer(self) -> None:
         """Who comes later learns how agents stand."""
         self.pause(self.one)

@@ -10,7 +10,7 @@ from agentgateway.domain.lease import Ask, Kind, News, Synced
 
 _encode = msgspec.msgpack.Encoder().encode
 _synced = msgspec.msgpack.Decoder(Synced).decode
-_payload = msgspec.msgpack.Decoder(tuple[Kind, str, str, bytes]).decode
+_payload = msgspec.msgpack.Decoder(tuple[Kind, str, str, bytes, int]).decode
 
 
 @attrs.define
@@ -37,10 +37,10 @@ class Desk:
         self.epoch, self._answered = synced.epoch, self._asked
         return synced
 
-    def tell(self, kind: Kind, agent: str, body: bytes, again: bool) -> tuple[bytes, bytes, bytes]:
+    def tell(self, kind: Kind, agent: str, body: bytes, at: int | None) -> tuple[bytes, bytes, bytes]:
         """The arguments of the script `TELL`."""
-        told = _encode((self.process, self.run, self._next(), kind, agent, again))
-        return told, _encode((kind, agent, self.process, body)), body
+        told = _encode((self.process, self.run, self._next(), kind, agent, at))
+        return told, _encode((kind, agent, self.process, body, at or 0)), body
 
     def _next(self) -> int:
         self._turn += 1

@@ -68,9 +68,9 @@ class RedisLive:
         """See `ILive`."""
         return Deferred.fromCoroutine(self._sync(asks))
 
-    def tell(self, kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
+    def tell(self, kind: Kind, agent: str, body: bytes, at: int | None = None) -> Deferred[None]:
         """See `ILive`."""
-        arguments = self._desk.tell(kind, agent, body, again)
+        arguments = self._desk.tell(kind, agent, body, at)
         return Deferred.fromCoroutine(self._run(TELL, *arguments)).addCallback(lambda _: None)
 
     def once(self, key: str, seconds: int) -> Deferred[bool]:

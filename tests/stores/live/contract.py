@@ -94,11 +94,11 @@ class LiveSteps:
         self.assertEqual((await two.sync([])).version, 1)
 
     async def test_told_again(self) -> None:
-        """What was said before a loss counts only where nothing newer is there."""
+        """Of what was said at some time the latest counts, whoever tells it first."""
         one, mine = self.started("one")
-        await one.tell("standing", "writer", b"new")
-        await one.tell("standing", "writer", b"old", again=True)
-        await one.tell("standing", "reader", b"old", again=True)
+        await one.tell("standing", "writer", b"new", at=7)
+        await one.tell("standing", "writer", b"old", at=7)
+        await one.tell("standing", "reader", b"old", at=0)
         await self.until(lambda: len(mine) == 2)
         self.assertEqual([(news.agent, news.body) for news in mine], [("writer", b"new"), ("reader", b"old")])
 

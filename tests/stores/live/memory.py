@@ -138,11 +138,11 @@ class MemoryLive:
             self._fetch()
         return succeed(answer)
 
-    def tell(self, kind: Kind, agent: str, body: bytes, again: bool = False) -> Deferred[None]:
+    def tell(self, kind: Kind, agent: str, body: bytes, at: int | None = None) -> Deferred[None]:
         """Told to all before this returns."""
         if self.cut:
             return self._down()
-        self.server.run(TELL.digest, *self.desk.tell(kind, agent, body, again))
+        self.server.run(TELL.digest, *self.desk.tell(kind, agent, body, at))
         return succeed(None)
 
     def once(self, key: str, seconds: int) -> Deferred[bool]:

@@ -20,11 +20,11 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual([question[:5] for question in questions], [["one", 7, turn, 0, ""] for turn in (1, 2, 3)])
         self.assertNotEqual(questions[0][5], questions[1][5])
 
-    @given(st.text(max_size=20), st.binary(max_size=100))
-    def test_told(self, agent: str, body: bytes) -> None:
+    @given(st.text(max_size=20), st.binary(max_size=100), st.none() | st.integers(0, 2**53))
+    def test_told(self, agent: str, body: bytes, at: int | None) -> None:
         """What is told is heard, whatever it is."""
-        _, payload, kept = Desk("one", 1).tell("standing", agent, body, False)
-        self.assertEqual(heard(b"12 " + payload), News(12, "standing", agent, "one", body))
+        _, payload, kept = Desk("one", 1).tell("standing", agent, body, at)
+        self.assertEqual(heard(b"12 " + payload), News(12, "standing", agent, "one", body, at or 0))
         self.assertEqual(kept, body)
 
     @given(st.lists(st.binary(max_size=50), max_size=20))

@@ -76,7 +76,7 @@ class OutageTests(RedisSteps):
         other.start(lambda news: None)
         seen = (await other.sync([asking(time.time())])).grants[0]
         self.assertEqual((seen.hour[0], seen.leased), (100, 200))
-        await live.tell("standing", "writer", b"1", again=True)
+        await live.tell("standing", "writer", b"1", at=0)
         await self.until(lambda: len(news) == 2)
 
     async def test_flushed(self) -> None:
