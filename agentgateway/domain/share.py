@@ -209,6 +209,11 @@ class Share:
         self.seen = now
         return tuple(_crossings(self.account.limits, before, now, ours.reserved))
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it knows of processes that are gone: the others may not."""
+        return self._gone != NONE_GONE
+
     def retire(self) -> None:
         """Wish for nothing more."""
         self._use = Use()

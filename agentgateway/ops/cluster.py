@@ -28,7 +28,9 @@ from agentgateway.domain.moment import Moment
 from agentgateway.errors import GatewayError
 from agentgateway.interfaces import ILive
 from agentgateway.ops.fleetclock import FleetClock
+from agentgateway.ops.pace import Pace
 from agentgateway.ops.tidings import Tidings
+from agentgateway.ops.turns import Turns
 
 BEAT: Final = 1.0
 """Seconds between two questions, when nothing is urgent."""
@@ -36,14 +38,6 @@ SOON: Final = 0.05
 """The same for what will soon be needed."""
 AT_ONCE: Final = 0.005
 """The same while calls wait."""
-RETRY: Final = 0.25
-"""Seconds until the store is asked again that did not answer."""
-MOST: Final = 200
-"""Agents in one question: Redis does nothing else meanwhile."""
-LOOKED_AT: Final = 100
-"""Agents asked about in a second, by all processes together, just to know what the others do with them."""
-LOOK_AGAIN: Final = 5
-"""Beats after which an agent that its budget has paused is asked about, though nobody calls."""
 
 
 @attrs.define(eq=False)
@@ -59,21 +53,20 @@ class Cluster(Service):
     reactor: Any
     alert: Callable[[Alert], None]
     flush: Callable[[], None]
-    _due: set[str] = attrs.Factory(set)
-    """To be told of, when their turn comes."""
-    _holding: set[str] = attrs.Factory(set)
-    """Agents that hold something, as of the latest answers."""
+    pace: Pace = attrs.Factory(Pace)
+    turns: Turns = attrs.field(init=False)
     _waiting: dict[str, list[Deferred[None]]] = attrs.Factory(dict)
     _noted: set[str] = attrs.Factory(set)
     """Agents that had done nothing when they were first asked for."""
-    _asking: bool = False
+    _asking: "Deferred[None] | None" = None
+    """The question under way."""
     _asked: float = 0.0
     _next: Any = None
     _epoch: str = ""
-    _beats: int = 0
-    _looked: int = 0
-    """Agents looked at of all, in this turn."""
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self.turns = Turns(self.fleet, self.link)
 
     def startService(self) -> None:
         """Connect, and tell of everything once: the store may not know how the last run of this process ended."""
@@ -82,8 +75,9 @@ class Cluster(Service):
         tidings = self.tidings
         self.link.stand, self.link.cap, self.link.circuit = tidings.stand, tidings.cap, tidings.circuit
         self.live.start(self._heard)
+        self.turns.forgotten()
         self.link.urgent.update(agent.id for agent in self.fleet)
-        self._ask(beat=True)
+        self._ask()
 
     def stopService(self) -> "Deferred[None]":
         """Give everything back, and say goodbye."""
@@ -94,14 +88,17 @@ class Cluster(Service):
         self.link.wake = lambda: None
         if self._next is not None and self._next.active():
             self._next.cancel()
-        agents = self._holding | self._due | self.link.changed | self.link.urgent
-        for agent in self._states(agents):
+        if self._asking is not None:  # what it brings has to be given back, too
+            await self._asking
+        self.flush()
+        agents = self.turns.all()
+        for agent in self.turns.states(agents):
             agent.retire()
-        while agents and not self.link.away:
-            portion, now = set(islice(agents, MOST)), self.moment()
+        while agents and self.link.up:
+            portion, now = set(islice(agents, self.pace.portion)), self.moment()
             agents -= portion
             try:
-                await self.live.sync([agent.ask(now) for agent in self._states(portion)])
+                await self.live.sync([agent.ask(now) for agent in self.turns.states(portion)])
             except GatewayError:
                 break
         await self.live.close()
@@ -116,56 +113,37 @@ class Cluster(Service):
 
     def beat(self) -> None:
         """Once a second: everything that has changed, and what is held for nothing."""
-        now = self.moment()
-        self._beats += 1
-        self._due |= self.link.changed
-        self.link.changed.clear()
-        self._due.update(agent.id for agent in self._states(self._holding) if agent.holds_idle(now))
-        self._due |= self._look_around()
-        if self._beats % LOOK_AGAIN == 0:
-            self._due.update(agent.id for agent in self.fleet if agent.pause is not None and agent.pause.by == "budget")
-        self._ask(beat=True)
-
-    def _look_around(self) -> set[str]:
-        """The next few agents in turn: what is shown of them, and what policies go by, is to be everybody's."""
-        agents, few = [agent.id for agent in self.fleet], max(1, LOOKED_AT // self.link.members)
-        if self._looked >= len(agents):
-            self._looked = 0
-        start, self._looked = self._looked, self._looked + few
-        return set(agents[start : self._looked])
+        self.turns.beat(self.moment())
+        self._ask()
 
     # one question at a time
 
     def _soon(self, pause: float) -> None:
-        """Ask, but no sooner than `pause` seconds after the last time."""
-        if self._asking or not self.running:
+        """Ask, but no sooner than `pause` seconds after the last time, nor than is well for the store."""
+        if self._asking is not None or not self.running:
             return
-        now = self.reactor.seconds()
-        wait = max(0.0, self._asked + pause - now)
+        at = max(self.reactor.seconds(), self._asked + pause, self.pace.free_at)
         if self._next is not None and self._next.active():
-            if self._next.getTime() <= now + wait:
+            if self._next.getTime() <= at:
                 return
             self._next.cancel()
-        self._next = self.reactor.callLater(wait, self._ask)
+        self._next = self.reactor.callLater(at - self.reactor.seconds(), self._ask)
 
-    def _ask(self, beat: bool = False) -> None:
+    def _ask(self) -> None:
         """Calls that wait first, then what is urgent, then the rest, as far as it goes into one question."""
-        if self._asking or not self.running:
+        if self._asking is not None or not self.running:
+            return
+        if self.reactor.seconds() < self.pace.free_at:
+            self._soon(0.0)
             return
         if self._next is not None and self._next.active():
             self._next.cancel()
-        names: set[str] = set()
-        for some in (self._waiting, self.link.urgent, self._due):
-            names.update(islice(some, MOST - len(names)))
-        if not (names or beat):
-            return
-        for done in (self.link.urgent, self._due, self.link.changed):
-            done -= names
+        names = self.turns.take(self.pace.portion, self._waiting)
         answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
-        self._asking, self._asked = True, self.reactor.seconds()
+        self._asking, self._asked = Deferred(), self.reactor.seconds()
         asks: list[Ask] = []
         sent = self.clock.steady()
-        asked = maybeDeferred(self._question, self._states(names), asks)
+        asked = maybeDeferred(self._question, self.turns.states(names), asks)
         asked.addCallbacks(self._answered, self._unanswered, (asks, sent), errbackArgs=(asks,))
         asked.addErrback(lambda failure: self._log.failure("an answer of the shared store was of no use", failure))
         asked.addBoth(lambda _: self._go_on(answered))
@@ -185,26 +163,32 @@ class Cluster(Service):
                 self._noted.add(agent.id)
                 self.fleet.note(agent)
 
-    def _go_on(self, answered: Iterable["Deferred[None]"]) -> None:
+    def _go_on(self, answered: list["Deferred[None]"]) -> None:
         """The question is over: let go who has waited for it, and ask the next one."""
-        self._asking = False
+        over, self._asking = self._asking, None
         self.flush()
+        if not self.link.up:  # nobody else will get an answer soon
+            answered += [waiting for name in list(self._waiting) for waiting in self._waiting.pop(name)]
         for waiting in answered:
             waiting.callback(None)
-        if self._waiting or (self._due and self.link.up):
+        if self._waiting or self.turns.due or self.turns.untold:
             self._soon(AT_ONCE)
-        elif self.link.urgent:
-            self._soon(RETRY if self.link.away else SOON)
+        elif self.link.urgent or not self.link.up:
+            self._soon(SOON)
+        if over is not None:
+            over.callback(None)
 
     def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
         link, was_away, since = self.link, not self.link.up, self.link.since
+        self.pace.answered(self.reactor.seconds(), self._asked)
         link.reached(self.clock.heard(synced.now, sent))
         if link.since != since:  # taken for gone meanwhile: what is held has to be told of anew
-            link.urgent |= self._holding
+            link.urgent |= self.turns.holding
         link.up, link.grace, link.members = True, synced.grace, max(1, synced.members)
         if synced.epoch != self._epoch:
             if self._epoch:
-                link.urgent.update(agent.id for agent in self.fleet)
+                self.turns.forgotten()
+                self.pace.begin_anew()
             self.tidings.all_again()
             self._epoch = synced.epoch
         now = self.moment()
@@ -222,26 +206,19 @@ class Cluster(Service):
             return
         for crossing in agent.granted(ask, grant, now):
             self.fleet.crossed(agent, crossing, now)
-        if agent.holds:
-            self._holding.add(agent.id)
-        else:
-            self._holding.discard(agent.id)
+        self.turns.learned(agent)
         self.fleet.watch_budget(agent, now)
         agent.account.stop_streams(now.wall)
 
     def _unanswered(self, failure: Any, asks: list[Ask]) -> None:
+        self.turns.missed(ask.agent for ask in asks)
+        self.pace.unanswered(self.reactor.seconds())
         failure.trap(GatewayError)
-        self._due.update(ask.agent for ask in asks)
         if self.link.up:
             self.link.up = False
             text = f"the shared store does not answer ({failure.getErrorMessage()}): going on with what is borrowed"
             self.alert(Alert(self.moment().wall, "store", text))
-        if self.running:
-            self._next = self.reactor.callLater(RETRY, self._ask, True)
 
     def _heard(self, news: Any) -> None:
         self.tidings.heard(news)
         self.flush()
-
-    def _states(self, names: Iterable[str]) -> list[AgentState]:
-        return [state for name in names if (state := self.fleet.get(name)) is not None]

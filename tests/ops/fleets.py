@@ -17,7 +17,7 @@ from agentgateway.ops.cluster import Cluster
 from agentgateway.ops.fleetclock import FleetClock
 from agentgateway.ops.tidings import Tidings
 from tests.pipeline.calls import config_of
-from tests.stores.live.memory import MemoryLive, MemoryServer
+from tests.stores.live.memory import MemoryLive
 
 HOUR = 1_790_002_800
 """Epoch seconds at which a clock hour begins, in UTC."""
@@ -44,7 +44,7 @@ class Member:
     """One gateway's part; `standings` and `alerts` are what it noted and told."""
 
     time: Time
-    live: MemoryLive
+    live: Any
     fleet: Fleet
     link: Link
     tidings: Tidings
@@ -73,12 +73,12 @@ class Member:
 
 
 def member(
-    server: MemoryServer,
+    server: Any,
     time: Time,
     config: str,
     process: str,
     run: str = "1",
-    make: Callable[..., MemoryLive] = MemoryLive,
+    make: Callable[..., Any] = MemoryLive,
     noted: Iterable[Standing] = (),
     **link: Any,
 ) -> Member:

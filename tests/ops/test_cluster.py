@@ -3,8 +3,10 @@
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.lease import Synced
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.standing import Caps
 from tests.ops.fleets import Member, Time, member, run
@@ -19,6 +21,29 @@ agents:
   plain: {}
   "*": {budget: {max_cost_total: 1, enforcement: hard}}
 """
+
+
+class Late:
+    """A live state whose answers arrive when the test says so."""
+
+    def __init__(self, live: Any) -> None:
+        self.live = live
+        self.waiting: list[tuple[Deferred[Synced], Synced]] = []
+
+    def sync(self, asks: Any) -> Deferred[Synced]:
+        """Done at once, answered later."""
+        waiting: Deferred[Synced] = Deferred()
+        self.live.sync(asks).addCallback(lambda synced: self.waiting.append((waiting, synced)))
+        return waiting
+
+    def arrive(self) -> None:
+        """All answers so far."""
+        waiting, self.waiting = self.waiting, []
+        for one, synced in waiting:
+            one.callback(synced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.live, name)
 
 
 class Two(SynchronousTestCase):
@@ -120,6 +145,26 @@ class ClusterTests(Two):
         self.one.agent("paced").bucket.borrow(self.now().monotonic, 6)  # type: ignore[union-attr]
         self.time.advance(0.1)
         self.successResultOf(self.one.cluster.stopService())
+        self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
+
+    def test_stopped_while_asking(self) -> None:
+        """It gives back also what an answer brings that comes only then; all it tells is in the journal by then."""
+        late = self.one.cluster.live = Late(self.one.live)
+        share = self.one.agent("hard").account.share
+        assert share is not None
+        share.borrow(self.now().wall, 90 * CENT, False)
+        answer = self.one.cluster.borrowed("hard")
+        self.time.advance(0.1)
+        done: list[str] = []
+        self.one.cluster.flush = lambda: done.append("journal")
+        stopped = self.one.cluster.stopService()
+        stopped.addCallback(lambda _: done.append("stopped"))
+        self.assertEqual(done, [])
+        late.arrive()
+        self.successResultOf(answer)
+        late.arrive()
+        self.successResultOf(stopped)
+        self.assertEqual((done[0], done[-1]), ("journal", "stopped"))
         self.assertTrue(self.borrow(self.other, "hard", 100 * CENT))
 
     def spend_steadily(self) -> None:
@@ -242,6 +287,28 @@ class OutageTests(Two):
             ],
         )
         self.assertFalse(self.one.link.away)
+
+    def test_of_no_use(self) -> None:
+        """What was asked about in an answer that nobody can make sense of is asked about again."""
+        self.one.spend("plain", 7 * CENT)
+        live = self.one.live
+        broken = self.one.cluster.live = Late(live)
+        broken.sync = lambda asks: fail(ValueError("nonsense"))  # type: ignore[method-assign]
+        run([self.one], 2)
+        self.assertGreater(len(self.flushLoggedErrors(ValueError)), 0)
+        self.one.cluster.live = live
+        run(self.both, 4)
+        self.assertEqual(self.other.agent("plain").account.total.cost, 7 * CENT)
+
+    def test_all_let_go(self) -> None:
+        """Nor does a call wait on that wants something else when the store goes away: nobody will be answered soon."""
+        answers = []
+        self.one.live.cut = True
+        for index in range(450):
+            answers.append(self.one.cluster.borrowed(f"a{index}"))
+        self.time.advance(0.01)
+        for answer in answers:
+            self.successResultOf(answer)
 
     def test_goes_on(self) -> None:
         """A process goes on with what it has borrowed, and no call waits for the store."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
 import attrs
+from msgspec import MsgspecError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from txredisapi import RedisProtocol, SubscriberProtocol
@@ -90,7 +91,10 @@ class RedisLive:
     async def _sync(self, asks: Sequence[Ask]) -> Synced:
         before = self._desk.epoch
         answer = await self._run(SYNC, self._desk.sync(asks))
-        synced = self._desk.synced(answer)
+        try:
+            synced = self._desk.synced(answer)
+        except MsgspecError as error:
+            raise LiveError(f"an answer that makes no sense: {error}") from error
         if self._feed.synced(synced, before):
             self._fetch()
         if self._feed.deaf(synced):

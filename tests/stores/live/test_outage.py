@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from twisted.internet.defer import succeed
+
 from agentgateway.interfaces import LiveError
 from agentgateway.stores.live.redis import RedisLive
 from tests.stores.live.asking import asking
@@ -138,6 +140,12 @@ class OutageTests(RedisSteps):
         finally:
             self.server.command("REPLICAOF", "NO", "ONE")
         await self.back(live)
+
+    async def test_nonsense(self) -> None:
+        """An answer that makes no sense is none."""
+        live, _ = await self.started()
+        live._questions.protocol.execute_command = lambda *command: succeed(b"\xc1")
+        await self.assertFailure(live.sync([]), LiveError)
 
     async def test_strangers(self) -> None:
         """What somebody else says on the channel is ignored."""

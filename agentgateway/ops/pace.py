@@ -1,0 +1,54 @@
+"""How many agents a process asks about at once, and how soon it asks again: so that a whole fleet can be answered.
+
+Nobody knows what the others ask just now; how long an answer takes says it. Where answers take long each process asks
+about fewer agents and rests for longer, so that only a part of a large fleet asks at any moment. Who got no answer at
+all asks about half as many, after a pause that grows, and not when everybody else does. With answers all of that goes back.
+"""
+
+from collections.abc import Callable
+from random import uniform
+from typing import Final
+
+import attrs
+
+MOST: Final = 200
+"""Agents in one question: Redis does nothing else meanwhile."""
+FEWEST: Final = 10
+"""The same where answers take long or do not come; so many more are asked about after each answer that was quick."""
+QUICK: Final = 0.025
+"""Seconds: a part of what an answer may take."""
+REST: Final = 4
+"""After an answer nothing is asked for so many times as long as it took."""
+RETRY: Final = 0.25
+"""Seconds until the store is asked again that did not answer; twice as many each time that it does not again."""
+PATIENT: Final = 2.0
+"""No more than these: the others take who is silent for longer than `TTL` for gone."""
+
+
+@attrs.define
+class Pace:
+    """One process's. `dice` gives any number between two."""
+
+    dice: Callable[[float, float], float] = uniform
+    portion: int = MOST
+    """Agents in the next question."""
+    free_at: float = 0.0
+    """When the next question may go out, by the reactor's clock."""
+    _retry: float = RETRY
+
+    def answered(self, now: float, sent: float) -> None:
+        """An answer came now to what was asked at `sent`."""
+        took = now - sent
+        self.portion = min(MOST, self.portion + FEWEST) if took < QUICK else max(FEWEST, self.portion // 2)
+        self.free_at = now + REST * took
+        self._retry = RETRY
+
+    def unanswered(self, now: float) -> None:
+        """None came."""
+        self.portion = max(FEWEST, self.portion // 2)
+        self.free_at = now + self._retry * self.dice(1.0, 1.5)
+        self._retry = min(PATIENT, 2 * self._retry)
+
+    def begin_anew(self) -> None:
+        """All of the fleet has much to tell from now on."""
+        self.portion = FEWEST
