@@ -9,7 +9,7 @@ from agentgateway.stores.live.feed import Feed
 
 def message(version: int) -> bytes:
     """As it is published."""
-    return b"%d " % version + msgspec.msgpack.encode(("standing", "writer", "one", b"%d" % version))
+    return b"%d " % version + msgspec.msgpack.encode(("standing", "writer", "one", b"%d" % version, 0))
 
 
 def answer(*versions: int) -> bytes:
