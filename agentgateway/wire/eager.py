@@ -55,6 +55,9 @@ def _send(transport: ITransport) -> Callable[[bytes], None]:
         except OSError:  # no room, or the peer is gone: the queue finds out which
             sent = 0
         if sent < len(data):
-            queue(data[sent:] if sent else data)
+            try:
+                queue(data[sent:] if sent else data)
+            except MemoryError:  # what is half sent cannot go on; others' writes can
+                transport.abortConnection()
 
     return write

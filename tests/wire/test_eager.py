@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import TestCase
 
 from agentgateway.wire.eager import eager_writer, tune
+from tests.harness import until
 
 PIECE = 50_000
 PIECES = 400
@@ -60,6 +61,21 @@ class EagerWriterTests(TestCase):
         size = await listener.done
         self.assertEqual(size, PIECES * (PIECE // 6) * 6)
         self.assertEqual(bytes(listener.received), b"".join(b"%06d" % n * (PIECE // 6) for n in range(PIECES)))
+
+    async def test_no_memory(self) -> None:
+        """Where there is no memory for what the socket did not take, that connection ends, and nothing else does."""
+
+        class Unsliceable(bytes):
+            def __getitem__(self, key: Any) -> Any:
+                raise MemoryError
+
+        server, listener = Protocol(), Listener()
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(Factory.forProtocol(lambda: server))
+        self.addCleanup(port.stopListening)
+        await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), listener)
+        await until(lambda: server.connected)
+        eager_writer(server.transport)(Unsliceable(PIECES * PIECE))
+        self.assertLess(await listener.done, PIECES * PIECE)
 
     def test_in_memory(self) -> None:
         """What is no socket is written to in the ordinary way, and cannot be tuned."""
