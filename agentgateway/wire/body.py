@@ -1,14 +1,16 @@
 """Request bodies: read whole within a limit, or streamed on with back-pressure; and the two kinds a client sends."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from agentgateway.wire.errors import BodyTooLarge, NoRoom, WireError
+from agentgateway.wire.errors import BodyTooLarge, CannotRead, NoRoom, WireError
 from agentgateway.wire.room import Kept, Room
+from agentgateway.wire.spill import Spill
 
 BUFFERED = 65_536
 """How much of a body is taken in before anybody has asked for it."""
@@ -34,6 +36,8 @@ class IncomingBody:
         "complete",
         "received",
     )
+
+    _keep: ClassVar[type[Kept]] = Kept
 
     def __init__(self, limit: int, throttle: Callable[[bool], None], room: Room | None = None) -> None:
         """`room` is shared with the other bodies of a server."""
@@ -65,7 +69,7 @@ class IncomingBody:
             self._data = data
         else:
             if isinstance(self._data, bytes):  # not a list: a million chunks of one byte would take 60 MB
-                self._data = Kept(self._data, self._room)
+                self._data = self._keep(self._data, self._room)
             self._data.add(data)
             if self.received > BUFFERED and self._room.full(self.received, self._limit):
                 self.fail(NoRoom("the gateway holds as much of its callers' requests as it can: try again shortly"))
@@ -127,9 +131,12 @@ class IncomingBody:
         return self.complete and self._failure is None
 
     def take(self) -> bytes:
-        """What has arrived, when it is complete."""
+        """What has arrived, when it is complete. Raises CannotRead."""
         data, self._data = self._data, b""
-        return data if isinstance(data, bytes) else bytes(data)
+        try:
+            return data if isinstance(data, bytes) else data.whole()
+        except (MemoryError, OSError):
+            raise CannotRead from None
 
     def arrived(self) -> "Deferred[None]":
         """Fires when the body is complete; fails with BodyTooLarge, BodyTimeout, BadFraming or CallerGone."""
@@ -170,6 +177,13 @@ class IncomingBody:
         if self.unfinished:
             self._failure = WireError("nobody wanted the rest of the body")
             self._throttle(False)
+
+
+class UntoldBody(IncomingBody):
+    """One that does not tell its length beforehand, and so may be too large in the end: it takes little memory till then."""
+
+    __slots__ = ()
+    _keep = Spill
 
 
 @implementer(IBodyProducer)

@@ -11,7 +11,7 @@ import httptools
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
-from agentgateway.wire.body import IncomingBody
+from agentgateway.wire.body import IncomingBody, UntoldBody
 from agentgateway.wire.errors import BadFraming, BodyTooLarge, CannotRead
 from agentgateway.wire.framing import MAX_FIELD_BYTES, check, check_size
 from agentgateway.wire.headers import Field, RawHeaders, lowered, serialise
@@ -130,13 +130,15 @@ class RequestReader(Protocol):
         if framing.upgrade and parser.should_upgrade():
             return  # and is fed again, see _without_upgrade
         self._in_head = self._head_timed = False
-        body = IncomingBody(limits.max_body_bytes, self._throttle, self._server.room)
+        length = framing.length
+        kind = UntoldBody if length is None else IncomingBody
+        body = kind(limits.max_body_bytes, self._throttle, self._server.room)
         protocol = b"HTTP/1.1" if version == "1.1" else b"HTTP/1.0"
         channel: Channel = self  # type: ignore[assignment]
         headers = RawHeaders(fields, names)
-        request = Request(channel, method, self._uri, protocol, headers, framing.length, body)
-        if framing.length is not None and framing.length > limits.max_body_bytes:
-            body.fail(BodyTooLarge(f"a body of {framing.length} bytes, more than {limits.max_body_bytes}"))
+        request = Request(channel, method, self._uri, protocol, headers, length, body)
+        if length is not None and length > limits.max_body_bytes:
+            body.fail(BodyTooLarge(f"a body of {length} bytes, more than {limits.max_body_bytes}"))
         elif framing.expects_continue:
             body.when_wanted(self._continue)
         request.keep_alive = parser.should_keep_alive()

@@ -1,4 +1,5 @@
-"""How much memory all request bodies on their way in may take together: one limit each is none for a thousand callers.
+"""How much all request bodies on their way in may take together, in memory or on the disk: one limit each is none for a
+thousand callers.
 
 A large body may be whatever it says it is until all of it is here. So large ones may have half of the room, and each of
 them gives way as soon as they have more: what is left is for the small ones, which nearly all requests are.
@@ -26,21 +27,25 @@ class Room:
         return (self.used if received <= SMALL else 2 * self.used) > room
 
 
-class Kept(bytearray):
+class Kept:
     """What is kept of a body; its place in the room is free again when this is, however that comes about."""
 
-    __slots__ = ("_room", "_size")
+    __slots__ = ("_data", "_room", "_size")
 
     def __init__(self, data: bytes, room: Room) -> None:
-        super().__init__(data)
         self._room = room
         self._size = 0
+        self._data = bytearray(data)
 
     def add(self, data: bytes) -> None:
         """Keep more."""
-        self += data
+        self._data += data
         self._size += len(data)
         self._room.used += len(data)
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return bytes(self._data)
 
     def __del__(self) -> None:
         self._room.used -= self._size

@@ -11,12 +11,13 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.peers import ask, closed_port, post
+from tests.peers import ask, chunk, closed_port, post, request
 from tests.reality.processes import GATEWAY, spawn, start_standin, write_config
 from tests.trust.gateway import CONFIG, JSON, Gateway, pause
 
 BODY = b'{"model":"priced","max_tokens":40,"messages":[{"role":"user","content":"hello"}]}'
 CALL = post(b"/v1/messages", BODY, (b"x-agent-id", b"writer"))
+HEAD = request(b"POST", b"/v1/messages", None, JSON, (b"Transfer-Encoding", b"chunked"))
 APART = CONFIG.replace("{folder}", "{folder}/disk")
 CALLS = 60
 
@@ -114,6 +115,26 @@ class DiskTests(TestCase):
             path = write_config(self, closed_port(), 1, APART)
             self.disk(os.path.dirname(path), "size=1m,ro")
             await self.fails(path, "Read-only file system")
+
+        return ensureDeferred(scenario())
+
+    def test_temporary(self) -> Any:
+        """A temporary folder that is full, read-only or gone: large requests of unknown length pass from memory."""
+
+        async def scenario() -> None:
+            _, provider = await start_standin(self)
+            body = BODY.replace(b"hello", b"x" * 5_000_000)
+            raw = HEAD + b"".join(chunk(body[at : at + 60_000]) for at in range(0, len(body), 60_000)) + chunk(b"")
+            for options in ("size=2m", "size=1m,ro"):
+                disk = self.disk(os.path.dirname(write_config(self, 1)), options)
+                command = ("env", f"TMPDIR={disk}", *GATEWAY)
+                port = closed_port()
+                gateway = Gateway(self, write_config(self, port, provider, CONFIG), port, command)
+                await gateway.start()
+                for _ in range(2):
+                    answer = await ask(self, port, raw)
+                    self.assertEqual((answer.status, answer.ended), (200, True), bytes(answer.body))
+                await gateway.stop()
 
         return ensureDeferred(scenario())
 
