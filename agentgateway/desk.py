@@ -13,6 +13,8 @@ from agentgateway.config.schema import Admin, Dashboard
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.history import Point
 from agentgateway.interfaces import IFleetHistory
+from agentgateway.membership import Membership
+from agentgateway.ops.aside import Aside
 from agentgateway.ops.manhole import manhole
 from agentgateway.ops.metrics import Metrics, Sources
 from agentgateway.web.live import Live
@@ -51,6 +53,13 @@ class Desk:
         if self._place is not None:
             self._control = Root(alone(live, self.token, self.controls, self.feed, self.metrics.render, self.rest))
             self._siblings = Siblings(self._place, lambda: live.config.workers, self.token.secret, self._reactor)
+
+    def beside(self, membership: Membership) -> None:
+        """Let workers tell each other what they cannot tell the store that they share."""
+        tidings, live = membership.tidings, membership.live
+        self._live.heard = tidings.heard_aside
+        if self._siblings is not None:
+            tidings.aside = Aside(self._siblings, lambda: not live.up, self._reactor).tell
 
     def site(self) -> GatewaySite:
         """What the gateway's port answers."""

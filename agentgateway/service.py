@@ -104,6 +104,7 @@ class GatewayService(MultiService):
             self._every(1.0, work)
         self._every(TICK, self.lag.tick)
         if self.membership is not None:
+            self.desk.beside(self.membership)
             cluster = self.membership.join(self.live.fleet, self._moment, self.alerts.add, self.books.flush)
             self.live.borrowed = cluster.borrowed
             cluster.setServiceParent(self)  # type: ignore[no-untyped-call]

@@ -141,6 +141,12 @@ class News(msgspec.Struct, frozen=True, array_like=True):
     at: int = 0
 
 
+class Words(msgspec.Struct, frozen=True):
+    """News that processes of one machine tell each other where they cannot be told by way of the shared state."""
+
+    words: tuple[News, ...]
+
+
 def caps_body(caps: Caps | None) -> bytes:
     """The body of news of the kind "caps": an operator's caps, which win over those asked with; None takes them back."""
     return b"" if caps is None else msgspec.msgpack.encode(caps)

@@ -54,6 +54,23 @@ def budget_of(views: Sequence[View]) -> dict[str, Any]:
     return dict(views[0]) | {"reserved": round(held, 9), "remaining": min(left, default=None)}
 
 
+def agent_after(views: Sequence[View]) -> dict[str, Any]:
+    """One agent, right after a change that the first one has made, of which the others may not have heard yet."""
+    found = agent_of(views) | {"budget": budget_after([view["budget"] for view in views])}
+    if views[0]["status"] != "paused":
+        busy = any(view["status"] == "active" for view in views)
+        found |= {"status": "active" if busy else "idle", "pause_reason": None}
+    return found
+
+
+def budget_after(views: Sequence[View]) -> dict[str, Any]:
+    """One budget, right after the first one has changed its caps."""
+    own, *others = views
+    left, held = own["remaining"], sum(view["reserved"] for view in others)
+    remaining = None if left is None else max(0.0, round(left - held, 9))
+    return budget_of(views) | {"remaining": remaining}
+
+
 def gateway_of(views: Sequence[View], agents: int) -> dict[str, Any]:
     """The gateway's own state: it drains when all of them do, and is as old as the oldest."""
     serving = any(view["status"] == "ok" for view in views)

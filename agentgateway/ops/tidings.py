@@ -5,7 +5,7 @@ pause and on caps, which are two things, carry when they were said, and of each 
 lost everybody tells all it knows again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -59,6 +59,8 @@ class Tidings:
         """The latest words that are not known to be told."""
         self._failed_once = False
         """Some of them could not be."""
+        self.aside: Callable[[News], None] = lambda word: None
+        """Tells those who are near what the store could not be told."""
         self._failures: dict[str, int] = {}
 
     # telling
@@ -92,7 +94,7 @@ class Tidings:
         if self._failed_once:
             self._failed_once = False
             for word in tuple(self._untold.values()):
-                self._tell(word)
+                self._tell(word, near=False)
 
     def all_again(self) -> None:
         """Tell how all agents stand, in case nobody knows it any more."""
@@ -120,14 +122,20 @@ class Tidings:
         self._untold[word.kind, word.agent] = word
         self._tell(word)
 
-    def _tell(self, word: News) -> None:
+    def _tell(self, word: News, near: bool = True) -> None:
+        """`near`: where it cannot be told, at least tell those who are near."""
         at = word.at if word.kind in SAID else None
         told = self._live.tell(word.kind, word.agent, word.body, at)
-        told.addCallbacks(lambda _: self._told(word), self._failed)
+        told.addCallbacks(lambda _: self._told(word), self._untellable, errbackArgs=(word, near))
 
     def _told(self, word: News) -> None:
         if self._untold.get((word.kind, word.agent)) == word:
             del self._untold[word.kind, word.agent]
+
+    def _untellable(self, failure: Any, word: News, near: bool) -> None:
+        self._failed(failure)
+        if near:
+            self.aside(word)
 
     def _tell_failures(self) -> None:
         failures, self._failures = self._failures, {}
@@ -147,6 +155,15 @@ class Tidings:
             self._heard_of_agent(news)
         elif news.origin != self._process:
             self._heard_of_circuit(news)
+
+    def heard_aside(self, words: Iterable[News]) -> None:
+        """A process that could not tell the store told this one; what does not pass, the store is told from here, too."""
+        for word in words:
+            self.heard(word)
+            waiting = self._untold.get((word.kind, word.agent))
+            if word.kind in SAID and (waiting is None or waiting.at < word.at):
+                self._untold[word.kind, word.agent] = word
+                self._tell(word, near=False)
 
     def _heard_of_agent(self, news: News) -> None:
         waiting = self._untold.get((news.kind, news.agent))

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.lease import News
 from agentgateway.domain.moment import Moment
 from agentgateway.interfaces import IStore
 from agentgateway.pipeline.onion import Onion
@@ -55,6 +56,8 @@ class Live:
     """Turns of the reactor come too late: no new calls."""
     borrowed: Callable[[str], Deferred[None]] = lambda agent: succeed(None)
     """Fires when the fleet has answered what an agent of that id may use; there is nobody to ask without one."""
+    heard: Callable[[Sequence[News]], None] = lambda words: None
+    """Told what another worker could not tell the shared store."""
     listeners: list[Callable[[AuditRecord], object]] = attrs.Factory(list)
     """Told each new audit record, in the middle of its call: they must be quick, and not raise."""
     calls: set[Any] = attrs.Factory(set)

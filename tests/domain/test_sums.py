@@ -46,6 +46,18 @@ class AgentTests(SynchronousTestCase):
         found = sums.agent_of([active, paused])
         self.assertEqual((found["status"], found["pause_reason"]), ("paused", "enough"))
 
+    def test_after(self) -> None:
+        """After a change the word of the worker that made it counts; calls of all of them hold what is left."""
+        stale = view(status="paused", pause_reason="enough", budget=BUDGET | {"reserved": 0.5, "remaining": 0.0})
+        found = sums.agent_after([view(budget=BUDGET | {"reserved": 0.25, "remaining": 4.0}), stale])
+        self.assertEqual((found["status"], found["pause_reason"]), ("idle", None))
+        self.assertEqual((found["budget"]["reserved"], found["budget"]["remaining"]), (0.75, 3.5))
+        self.assertEqual(sums.agent_after([view(), view(status="active")])["status"], "active")
+        found = sums.agent_after([stale, view(status="active", budget=BUDGET | {"reserved": 1.0, "remaining": None})])
+        self.assertEqual((found["status"], found["pause_reason"]), ("paused", "enough"))
+        self.assertEqual(found["budget"]["remaining"], 0.0)
+        self.assertIsNone(sums.budget_after([BUDGET | {"remaining": None}, BUDGET])["remaining"])
+
     def test_latest(self) -> None:
         """Model and provider are those of the latest call, whoever served it; the rate is what the least is left of."""
         old = view(model="a", provider="x", last_call="2026-11-23T18:00:00.000Z", rate_limit={"available": 3})

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.alert import Alert
+from agentgateway.domain.lease import News
 from agentgateway.domain.standing import Caps
 from tests.ops.fleets import Member, Time, member, run
 from tests.stores.live.memory import MemoryServer
@@ -107,6 +108,30 @@ class TidingsTests(SynchronousTestCase):
         self.one.live.cut = False
         run([self.one], 1)
         self.assertIsNotNone(self.other.agent("a").pause)
+
+    def test_aside(self) -> None:
+        """What the store cannot be told is told those who are near, who tell it in their turn and pass it to nobody else."""
+        for who in (self.one, self.other):
+            who.live.cut = True
+        said: list[News] = []
+        self.one.tidings.aside = said.append
+        self.other.tidings.aside = self.fail
+        self.pause(self.one)
+        self.one.fleet.set_caps(self.one.agent("a"), Caps(CENT), self.time.moment())
+        breakers = [who.agent("a").breaker("openai") for who in (self.one, self.other)]
+        now = self.time.moment().monotonic
+        breakers[1].others_opened(now + 9, now)
+        breakers[0].reset()
+        self.other.tidings.heard_aside(said)
+        self.assertEqual(self.other.agent("a").standing, self.one.agent("a").standing)
+        self.assertEqual(breakers[1].state(now), "closed")
+        self.other.live.cut = False
+        run([self.other], 2)
+        newcomer = self.begin("third").agent("a")
+        self.assertEqual(newcomer.standing, self.one.agent("a").standing)
+        self.one.live.cut = False
+        run([self.one], 2)
+        self.assertEqual((len(said), self.one.agent("a").standing), (3, newcomer.standing))
 
     def test_newcomer(self) -> None:
         """Who comes later learns how agents stand."""

@@ -8,11 +8,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+
 from tests import postgres
-from tests.harness import connect, until
+from tests.harness import connect, reactor, until
 from tests.operate.gateway import Gateway
 from tests.ops.dashboard.served import TEXT, SocketClient
-from tests.peers import ask, closed_port, request
+from tests.peers import Caller, ask, closed_port, request
 from tests.reality.processes import start_standin
 from tests.redis import Redis
 
@@ -36,14 +38,14 @@ class Workers(Gateway):
     def __init__(self, testcase: Any, provider: int, config: str, **listen: str) -> None:
         self.folder = Path(mkdtemp(prefix="agw-"))  # a short path, as UNIX sockets need it
         testcase.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        redis = Redis()
-        testcase.addCleanup(redis.stop)
+        self.redis = Redis()
+        testcase.addCleanup(self.redis.stop)
         port, board = closed_port(), closed_port()
         self.board = board
         path = str(self.folder / "gateway.yaml")
         said = {"listen": f"'tcp:{port}:interface=127.0.0.1'"} | listen
         places = {"folder": self.folder, "provider": provider, "board": board, **said}
-        text = config.format(**places, live=redis.url, history=postgres.server().database())
+        text = config.format(**places, live=self.redis.url, history=postgres.server().database())
         Path(path).write_text(text)
         super().__init__(testcase, path, port)
 
@@ -68,12 +70,28 @@ class Workers(Gateway):
                 found[int(json.loads(words[words.index(b"agentgateway.workers.worker") + 1])["number"])] = pid
         return found
 
+    @property
+    def _token(self) -> tuple[bytes, bytes]:
+        return b"Authorization", b"Bearer " + (self.folder / "admin-token").read_bytes().strip()
+
     async def get(self, path: bytes) -> Any:
         """What the management API says, decoded."""
-        token = b"Bearer " + (self.folder / "admin-token").read_bytes().strip()
-        answer = await ask(self.testcase, self.port, request(b"GET", path, None, (b"Authorization", token)))
+        answer = await ask(self.testcase, self.port, request(b"GET", path, None, self._token))
         self.testcase.assertEqual(answer.status, 200, bytes(answer.body))
         return json.loads(bytes(answer.body))
+
+    async def of_each(self, path: bytes) -> list[Any]:
+        """What each worker says for itself, decoded."""
+        found = []
+        for number in sorted(self.pids):
+            endpoint = UNIXClientEndpoint(reactor, str(self.socket(number)))
+            caller = await connectProtocol(endpoint, Caller())
+            answer = await caller.ask(request(b"GET", path, None, self._token))
+            caller.transport.loseConnection()
+            await caller.closed
+            self.testcase.assertEqual(answer.status, 200, bytes(answer.body))
+            found.append(json.loads(bytes(answer.body)))
+        return found
 
     def records(self) -> list[dict[str, Any]]:
         """All lines of all workers' audit logs, each of which has to be whole."""

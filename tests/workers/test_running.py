@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.harness import connect, until
 from tests.operate.gateway import Client, Load, lost, message
-from tests.peers import ask, call_in, request
+from tests.peers import ask, call_in, closed_port, request
 from tests.workers.gateway import Workers, alive, started
 
 SLOW = ((b"x-standin-chunks", b"8"), (b"x-standin-interval", b"0.2"))
@@ -182,8 +182,7 @@ class ReplacedTests(Base):
     async def test_more_workers(self) -> None:
         """What would need a restart, a reload does by replacing the workers: here there are three, then, on another port."""
         gateway = await started(self)
-        before, path = gateway.pids, Path(gateway.path)
-        other = gateway.port + 1 if gateway.port % 2 else gateway.port - 1
+        before, path, other = gateway.pids, Path(gateway.path), closed_port()
         listen = f"'tcp:{gateway.port}:interface=127.0.0.1', 'tcp:{other}:interface=127.0.0.1'"
         text = path.read_text().replace(f"'tcp:{gateway.port}:interface=127.0.0.1'", listen)
         path.write_text(text.replace("workers: 2", "workers: 3"))

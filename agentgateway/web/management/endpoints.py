@@ -142,12 +142,6 @@ class Endpoints:
         lines = await self._page(wanted)
         return Answer(await logs.written(lines, wanted.format, self._rest), CONTENT_TYPES[wanted.format])
 
-    async def tail(self, asked: Asked) -> Answer:
-        """Of that page only what is in memory: for other workers, which ask the store themselves."""
-        wanted = question(asked.args)
-        lines = await logs.recent(self._live, wanted.query, self._rest)
-        return Answer(await logs.written(lines, wanted.format, self._rest), CONTENT_TYPES[wanted.format])
-
     async def _page(self, wanted: Question) -> list[bytes]:
         """The records asked for, oldest first."""
         return await logs.records(self._live, wanted.query, self._rest)

@@ -1,7 +1,7 @@
 """The management API of one worker among several: it answers for all of them, whichever of them is asked.
 
-The others are asked on sockets of their own, where each answers for itself alone with the plain `Endpoints`. Pauses, caps
-and standings need no asking: whatever one of them is told, the shared state tells all.
+The others are asked on sockets of their own, where each answers for itself alone with the `AloneEndpoints`. Pauses and
+caps are passed on by nobody here: whatever one of them is told, the shared state tells all, or else it does (`ops.aside`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +22,9 @@ from agentgateway.web.management.questions import Question
 
 HASTE: Final = 0.25
 """Seconds that others have to say how they stand: who asks, a balancer, will not wait long, and they may hang."""
+
+Work = Callable[[Asked], Awaitable[Answer]]
+Merge = Callable[[Sequence[Any]], dict[str, Any]]
 
 
 class MergedEndpoints(Endpoints):
@@ -63,31 +66,31 @@ class MergedEndpoints(Endpoints):
 
     async def agent(self, asked: Asked) -> Answer:
         """One agent."""
-        return await self._of_all(asked, super().agent, f"/api/agents/{quote(asked.agent, '')}", sums.agent_of)
+        return await self._agent(asked, sums.agent_of)
 
     async def budget(self, asked: Asked) -> Answer:
         """Its budget."""
-        return await self._of_all(asked, super().budget, f"/api/budget/{quote(asked.agent, '')}", sums.budget_of)
+        return await self._budget(asked, sums.budget_of)
 
     async def pause(self, asked: Asked) -> Answer:
         """Pause it."""
-        return await self._where_known(asked, super().pause, self.agent)
+        return await self._where_known(asked, super().pause) or await self._agent(asked, sums.agent_after)
 
     async def resume(self, asked: Asked) -> Answer:
         """Resume it."""
-        return await self._where_known(asked, super().resume, self.agent)
+        return await self._where_known(asked, super().resume) or await self._agent(asked, sums.agent_after)
 
     async def set_budget(self, asked: Asked) -> Answer:
         """Other caps."""
-        return await self._where_known(asked, super().set_budget, self.budget)
+        return await self._where_known(asked, super().set_budget) or await self._budget(asked, sums.budget_after)
 
-    async def _of_all(
-        self,
-        asked: Asked,
-        of_own: Callable[[Asked], Awaitable[Answer]],
-        path: str,
-        merge: Callable[[Sequence[Any]], dict[str, Any]],
-    ) -> Answer:
+    async def _agent(self, asked: Asked, merge: Merge) -> Answer:
+        return await self._of_all(asked, super().agent, f"/api/agents/{quote(asked.agent, '')}", merge)
+
+    async def _budget(self, asked: Asked, merge: Merge) -> Answer:
+        return await self._of_all(asked, super().budget, f"/api/budget/{quote(asked.agent, '')}", merge)
+
+    async def _of_all(self, asked: Asked, of_own: Work, path: str, merge: Merge) -> Answer:
         known = self._live.fleet.get(asked.agent) is not None
         replies = await self._siblings.ask(b"GET", path.encode())
         found = [msgspec.json.decode(reply.body) for reply in replies if reply.status == 200]
@@ -95,10 +98,8 @@ class MergedEndpoints(Endpoints):
             found.insert(0, msgspec.json.decode((await of_own(asked)).body))
         return json_answer(merge(found))
 
-    async def _where_known(
-        self, asked: Asked, change: Callable[[Asked], Awaitable[Answer]], shown: Callable[[Asked], Awaitable[Answer]]
-    ) -> Answer:
-        """Make a change here, or where an agent that only another worker has met is known; then show how it stands."""
+    async def _where_known(self, asked: Asked, change: Work) -> Answer | None:
+        """Make a change here; or where an agent that only another worker has met is known, and give its answer."""
         if self._live.fleet.get(asked.agent) is None:
             method, target = asked.request.method, asked.request.uri
             for number in self._siblings.others:
@@ -106,7 +107,7 @@ class MergedEndpoints(Endpoints):
                 if reply is not None and reply.status != 404:
                     return Answer(reply.body, status=reply.status)
         await change(asked)
-        return await shown(asked)
+        return None
 
     # all else
 

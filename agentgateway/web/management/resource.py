@@ -19,6 +19,7 @@ from agentgateway.admin import AdminToken, Headers
 from agentgateway.domain.text import printable
 from agentgateway.interfaces import Siblings
 from agentgateway.web.live import Live
+from agentgateway.web.management.alone import AloneEndpoints
 from agentgateway.web.management.controls import Controls, Order
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Render
 from agentgateway.web.management.feed import Feed
@@ -39,8 +40,8 @@ class Route:
     is_open: bool = False
 
 
-def routes(do: Endpoints, alone: bool = False) -> tuple[Route, ...]:
-    """All there is; what is not here is proxied. `alone`: for other workers, to which this one answers for itself."""
+def routes(do: Endpoints) -> tuple[Route, ...]:
+    """All there is; what is not here is proxied."""
     agent = rb"/api/agents/(?P<agent>[^/]+)"
     return (
         _route(rb"/health", GET=do.health, is_open=True),
@@ -53,8 +54,12 @@ def routes(do: Endpoints, alone: bool = False) -> tuple[Route, ...]:
         _route(agent + rb"/pause", POST=do.pause),
         _route(agent + rb"/resume", POST=do.resume),
         _route(rb"/api/budget/(?P<agent>[^/]+)", GET=do.budget, PUT=do.set_budget),
-        *((_route(rb"/tail", GET=do.tail),) if alone else ()),
     )
+
+
+def more_routes(do: AloneEndpoints) -> tuple[Route, ...]:
+    """What is between workers."""
+    return _route(rb"/tail", GET=do.tail), _route(rb"/words", POST=do.words)
 
 
 def _route(path: bytes, is_open: bool = False, **methods: Endpoint) -> Route:
@@ -163,4 +168,5 @@ def management(
 
 def alone(live: Live, token: AdminToken, controls: Controls, feed: Feed, metrics: Render, rest: Rest) -> Management:
     """The API of one worker for itself, for the others."""
-    return Management(live, Guard(token), routes(Endpoints(live, controls, feed, metrics, rest), alone=True))
+    endpoints = AloneEndpoints(live, controls, feed, metrics, rest)
+    return Management(live, Guard(token), routes(endpoints) + more_routes(endpoints))

@@ -135,6 +135,18 @@ class MergedTests(SynchronousTestCase):
             self.api.ask("PUT", "/api/budget/writer", {"max_cost_per_day": 9}).json["max_cost_per_day"], 9.0
         )
 
+    def test_not_heard_yet(self) -> None:
+        """What is answered is how it stands after the change, though the other one has not heard of it yet."""
+        other = self.other.live.fleet.get("writer")
+        self.other.live.fleet.pause(other, "operator", "enough", self.other.live.moment())
+        resumed = self.api.ask("POST", "/api/agents/writer/resume").json
+        self.assertEqual((resumed["status"], resumed["pause_reason"]), ("idle", None))
+        raised = self.api.ask("PUT", "/api/budget/writer", {"max_cost_per_hour": 9}).json
+        self.assertEqual((raised["max_cost_per_hour"], raised["remaining"]), (9.0, 9.0))
+        paused = self.api.ask("POST", "/api/agents/writer/pause", {"reason": "again"}).json
+        self.assertEqual((paused["status"], paused["pause_reason"]), ("paused", "again"))
+        self.assertEqual(paused["budget"]["remaining"], 9.0)
+
     def test_reload(self) -> None:
         """Both read their file again; where that fails here, the other one is not told."""
         text = "agents: {{newcomer: {{}}}}\nstore: 'memory:'\ndashboard: false"
@@ -169,11 +181,6 @@ class MergedTests(SynchronousTestCase):
         self.assertEqual(ids, ["agw_0", "agw_1", "agw_2"])
         since = self.api.get(f"/api/logs?since={START + 4}&status=200&outcome=ok&until={START + 9}&format=csv")
         self.assertEqual([line.split(b",")[0] for line in since.body.splitlines()[1:]], [b"agw_4", b"agw_5"])
-
-    def test_tail(self) -> None:
-        """What is in a worker's memory is for its siblings; the gateway's port knows no such path."""
-        self.assertEqual(self.other.ask("GET", "/tail?format=jsonl").status, 200)
-        self.assertEqual(self.api.ask("GET", "/tail").status, 404)
 
     def test_follow(self) -> None:
         """Records of the other one come along as they are told, each once; it is followed no longer than the caller stays."""
