@@ -18,6 +18,7 @@ from agentgateway.web.management import exposition, logs
 from agentgateway.web.management.controls import Controls
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, Render, json_answer, total
 from agentgateway.web.management.feed import Feed
+from agentgateway.web.management.polled import Polled
 from agentgateway.web.management.questions import Question
 
 HASTE: Final = 0.25
@@ -35,6 +36,7 @@ class MergedEndpoints(Endpoints):
     ) -> None:
         super().__init__(live, controls, feed, metrics, rest)
         self._siblings = siblings
+        self._states = Polled(lambda: self._asked("/health", HASTE), lambda: live.moment().monotonic)
 
     async def _asked(self, path: str, patience: float = 1.0) -> list[Any]:
         """What the others say at `path`, decoded; those that say it within `patience` seconds."""
@@ -43,7 +45,7 @@ class MergedEndpoints(Endpoints):
 
     async def health(self, asked: Asked) -> Answer:
         """Draining when all of them are."""
-        states = [self.state(), *await self._asked("/health", HASTE)]
+        states = [self.state(), *await self._states.get()]
         told = sums.gateway_of(states, max(state["agents"] for state in states))
         return json_answer(told, 503 if told["status"] == "draining" else 200)
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.audit import encode, iso
+from agentgateway.web.management.polled import KEPT
 from agentgateway.web.management.resource import Management, alone, management
 from tests.web.management.doubles import TOKEN, Api, record
 
@@ -32,12 +33,17 @@ class Family:
     def __init__(self, other: Api) -> None:
         self.other = other
         self.away = False
+        self.asked: list[bytes] = []
+        self.silence: Deferred[None] = succeed(None)
         self.followed: list[tuple[bytes, Callable[[int, bytes | None], None]]] = []
         self.stopped = 0
 
     def ask(self, method: bytes, target: bytes, patience: float = 1.0) -> "Deferred[list[Reply]]":
-        """All of them, which is one."""
-        return self.ask_one(1, method, target).addCallback(lambda reply: [] if reply is None else [reply])
+        """All of them, which is one, once its `silence` is over."""
+        self.asked.append(target)
+        said: Deferred[Any] = Deferred()
+        self.silence.addCallbacks(lambda _: self.ask_one(1, method, target).chainDeferred(said), said.errback)
+        return said.addCallback(lambda reply: [] if reply is None else [reply])
 
     def ask_one(self, number: int, method: bytes, target: bytes, body: bytes = b"") -> "Deferred[Reply | None]":
         """That one."""
@@ -111,7 +117,26 @@ class MergedTests(SynchronousTestCase):
         self.api.live.draining = True
         self.assertEqual((self.api.get("/health").status, self.api.get("/health").json["status"]), (200, "ok"))
         self.other.live.draining = True
+        self.api.reactor.advance(KEPT)
         self.assertEqual((self.api.get("/health").status, self.api.get("/health").json["status"]), (503, "draining"))
+
+    def test_health_is_shared(self) -> None:
+        """However many strangers ask how it stands, the other is asked once, and again when a moment has passed."""
+        self.family.silence = Deferred()
+        asked = [self.api.begin("GET", "/health", token=None) for _ in range(300)]
+        self.api.agent.flush()
+        self.assertEqual(self.family.asked, [b"/health"])
+        asked[0].cancel()
+        self.failureResultOf(asked[0])
+        self.family.silence.callback(None)
+        self.api.agent.flush()
+        self.assertEqual({self.successResultOf(each).code for each in asked[1:]}, {200})
+        self.call(self.api, "writer", 2)
+        self.assertEqual(self.api.get("/health").json["in_flight"], 2)
+        self.assertEqual(len(self.family.asked), 1)
+        self.api.reactor.advance(KEPT)
+        self.api.get("/health")
+        self.assertEqual(len(self.family.asked), 2)
 
     def test_unknown(self) -> None:
         """An agent that only the other one has met is shown and paused there; one that nobody knows is 404."""
