@@ -122,12 +122,13 @@ class Cluster(Service):
         """Ask, but no sooner than `pause` seconds after the last time, nor than is well for the store."""
         if self._asking is not None or not self.running:
             return
-        at = max(self.reactor.seconds(), self._asked + pause, self.pace.free_at)
+        now = self.reactor.seconds()
+        at = max(now, self._asked + pause, self.pace.free_at)
         if self._next is not None and self._next.active():
             if self._next.getTime() <= at:
                 return
             self._next.cancel()
-        self._next = self.reactor.callLater(at - self.reactor.seconds(), self._ask)
+        self._next = self.reactor.callLater(at - now, self._ask)
 
     def _ask(self) -> None:
         """Calls that wait first, then what is urgent, then the rest, as far as it goes into one question."""

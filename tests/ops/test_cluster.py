@@ -46,6 +46,20 @@ class Late:
         return getattr(self.live, name)
 
 
+class Passing(Time):
+    """Time that goes on between two looks at it, and has no past to call things in, as a reactor's."""
+
+    def seconds(self) -> float:
+        """A little later each time."""
+        self.rightNow += 1e-5
+        return float(self.rightNow)
+
+    def callLater(self, delay: float, *what: Any, **more: Any) -> Any:
+        """Not sooner than now."""
+        assert delay >= 0, delay
+        return super().callLater(delay, *what, **more)
+
+
 class Two(SynchronousTestCase):
     """Two processes and their store."""
 
@@ -89,6 +103,15 @@ class ClusterTests(Two):
         self.time.advance(0.01)
         self.successResultOf(answer)
         self.assertIsNone(self.one.agent("hard").account.fits(self.now().wall, CENT))
+
+    def test_time_passes(self) -> None:
+        """A call is asked for at once however long the asking takes."""
+        self.time = Passing()
+        one = self.begin("third")
+        self.time.advance(1)
+        answer = one.cluster.borrowed("hard")
+        self.time.advance(0.01)
+        self.successResultOf(answer)
 
     def test_cap(self) -> None:
         """Both together spend a cap, and nobody a nano-dollar more."""
