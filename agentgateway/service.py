@@ -29,6 +29,7 @@ from agentgateway.ops.drain import drain, gone
 from agentgateway.ops.lag import TICK, Lag
 from agentgateway.ops.listening import listening
 from agentgateway.ops.metrics import Sources
+from agentgateway.ops.settling import settling
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
 from agentgateway.ops.timers import timer
@@ -100,7 +101,9 @@ class GatewayService(MultiService):
         for endpoint in config.gateway.listen:
             listening(endpoint, self.server, self._reactor, self._handed).setServiceParent(self._ports)  # type: ignore[no-untyped-call]
         self._ports.setServiceParent(self)
-        for work in (self.server.sweep, self.upstreams.sweep, self._settle_down, self.books.checkpoint):
+        rounds = settling(self._reactor, self.live.fleet, self._moment, self.books.flush)
+        rounds.setServiceParent(self)  # type: ignore[no-untyped-call]
+        for work in (self.server.sweep, self.upstreams.sweep, rounds.begin, self.books.checkpoint):
             self._every(1.0, work)
         self._every(TICK, self.lag.tick)
         if self.membership is not None:
@@ -191,12 +194,6 @@ class GatewayService(MultiService):
 
     def _moment(self) -> Moment:
         return Moment(self._reactor.seconds(), self._wall())
-
-    # timers
-
-    def _settle_down(self) -> None:
-        self.live.fleet.settle_down(self._moment())
-        self.books.flush()
 
     # a new configuration, and the end
 

@@ -184,9 +184,9 @@ class Fleet:
         once = TOLD_ONCE if cap.resets_at is None else max(TOLD_ONCE, cap.resets_at - now.wall)
         self.alert(Alert(now.wall, "budget", text, agent.id, once=once))
 
-    def settle_down(self, now: Moment) -> None:
-        """Once a second: pauses whose window has ended are lifted, policies are looked at, an agent at a time."""
-        for agent in self:
+    def settle_down(self, now: Moment, agents: Iterable[AgentState] | None = None) -> None:
+        """Once a second, of all agents or some: pauses whose window has ended are lifted, policies are looked at."""
+        for agent in self if agents is None else agents:
             if agent.pause is not None and agent.pause.by == "budget":
                 self.watch_budget(agent, now)
             if agent.rules.rules:

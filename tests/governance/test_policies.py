@@ -133,7 +133,7 @@ class PolicyTests(TestCase):
             looked: list[int] = []
             fleet = running.service.live.fleet
 
-            def broken(now: Any) -> None:
+            def broken(*_: Any) -> None:
                 looked.append(1)
                 raise RuntimeError("this agent's policies cannot be looked at")
 

@@ -8,7 +8,7 @@ import msgspec
 
 RECENT: Final = 100
 """Records, and alerts, in one message."""
-PIECE: Final = 65_536
+PIECE: Final = 16_384
 """Bytes compressed in one step."""
 
 encode = msgspec.json.Encoder().encode

@@ -20,7 +20,7 @@ from agentgateway.domain.series import MINUTE, SPARK, Series
 from agentgateway.domain.view import agent_view_of
 from agentgateway.ops.dashboard.shared import Shared
 
-SLICE: Final = 50
+SLICE: Final = 10
 """Agents looked at before others get the reactor."""
 MAX_SHOWN: Final = 5000
 """Agents on the page; the configured ones come first."""

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.harness import until
 from tests.ops.dashboard.served import TOKEN, Served
 
 BEARER = f"Bearer {TOKEN}"
@@ -63,7 +64,8 @@ class PageTests(Served):
     async def test_history(self) -> None:
         """Charts are of an agent, a provider or all, over an hour or a day; of somebody unknown they are empty."""
         self.state.call("coder")
-        self.service.pass_over()
+        self.service.rounds.begin(again=True)
+        await until(lambda: not self.service.feed.pending)
         for query, span, calls in (
             ("", 60, [1]),
             ("?agent=coder&span=day", 600, [1]),

@@ -16,11 +16,11 @@ class StallTests(Served):
         (viewer,) = self.service.feed.viewers
         viewer._valve.pauseProducing()  # type: ignore[attr-defined]
         seen = len(client.payloads(TEXT))
-        self.service.pass_over()
+        self.service.rounds.begin(again=True)
         await until(lambda: self.service.feed.viewers[viewer] is False)
         self.assertEqual(len(client.payloads(TEXT)), seen)
         viewer._valve.since -= 60  # type: ignore[attr-defined]
-        self.service.pass_over()
+        self.service.rounds.begin(again=True)
         await until(lambda: client.raw.lost)
 
     async def test_resumed(self) -> None:
@@ -29,10 +29,10 @@ class StallTests(Served):
         await until(lambda: client.payloads(TEXT))
         (viewer,) = self.service.feed.viewers
         viewer._valve.pauseProducing()  # type: ignore[attr-defined]
-        self.service.pass_over()
+        self.service.rounds.begin(again=True)
         await until(lambda: self.service.feed.viewers[viewer] is False)
         viewer._valve.resumeProducing()  # type: ignore[attr-defined]
-        self.service.pass_over()
+        self.service.rounds.begin(again=True)
         await until(lambda: [json.loads(one)["type"] for one in client.payloads(TEXT)].count("snapshot") == 2)
 
     async def test_silent(self) -> None:
