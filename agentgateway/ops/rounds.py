@@ -13,6 +13,8 @@ TURN: Final = 0.0003
 """Seconds of work in a turn; a call takes several turns of the reactor, and may meet one of these at each."""
 REST: Final = 0.001
 """Seconds from a turn to the next, in which the reactor does what has come."""
+SHARE: Final = 0.2
+"""Of the time a turn has had to wait, the part it may take, where that is more: under load a round gets on, too."""
 
 
 class Rounds(Service):
@@ -22,7 +24,9 @@ class Rounds(Service):
 
     def __init__(self, reactor: Any, work: Callable[[], Iterator[None]]) -> None:
         self._work = work
-        self._steps = Cooperator(lambda: _turn(reactor.seconds), lambda turn: reactor.callLater(REST, turn))
+        self._reactor = reactor
+        self._steps = Cooperator(self._turn, self._rest)
+        self._resting = 0.0
         self._running = self._again = False
 
     def begin(self, again: bool = False) -> None:
@@ -39,6 +43,17 @@ class Rounds(Service):
         self._steps.stop()
         return super().stopService()  # type: ignore[no-untyped-call,no-any-return]
 
+    def _rest(self, turn: Callable[[], None]) -> Any:
+        self._resting = self._reactor.seconds()
+        return self._reactor.callLater(REST, turn)
+
+    def _turn(self) -> Callable[[], bool]:
+        """Tells whether the turn that begins now is over."""
+        seconds = self._reactor.seconds
+        began = seconds()
+        end = began + max(TURN, SHARE * (began - self._resting))
+        return lambda: seconds() >= end
+
     def _over(self, _: Any) -> None:
         self._running = False
         if self._again:
@@ -47,9 +62,3 @@ class Rounds(Service):
     def _failed(self, failure: Failure) -> None:
         if not failure.check(SchedulerStopped):
             self._log.failure("a round failed; the next one will be tried", failure)
-
-
-def _turn(seconds: Callable[[], float]) -> Callable[[], bool]:
-    """Whether the turn that begins now is over."""
-    end = seconds() + TURN
-    return lambda: seconds() >= end

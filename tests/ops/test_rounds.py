@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.ops.rounds import REST, TURN, Rounds
+from agentgateway.ops.rounds import REST, SHARE, TURN, Rounds
 
 
 class RoundsTests(SynchronousTestCase):
@@ -33,6 +33,12 @@ class RoundsTests(SynchronousTestCase):
             self.clock.advance(REST)
             seen.append(len(self.done))
         self.assertEqual(seen, [2, 4, 6, 8, 10, 10])
+
+    def test_load(self) -> None:
+        """Where the reactor comes back late, a turn takes its part of that time."""
+        self.rounds.begin()
+        self.clock.advance(4 * TURN / SHARE)
+        self.assertEqual(len(self.done), 8)
 
     def test_once_at_a_time(self) -> None:
         """A round that is asked for during another is not made, or made behind it where that is wanted."""
