@@ -79,7 +79,8 @@ def shown(status: Any, width: int, trouble: str = "") -> Any:
 
     gateway = status["gateway"]
     up, flying = _span(gateway["uptime_s"]), f"{gateway['in_flight']} calls in flight"
-    head = f"agentgateway {gateway['version']}: {gateway['status']}, up {up}, {flying}, {money(gateway['cost_today'])} today"
+    state = gateway["status"] + ("" if gateway.get("store", "ok") == "ok" else ", the shared store is away")
+    head = f"agentgateway {gateway['version']}: {state}, up {up}, {flying}, {money(gateway['cost_today'])} today"
     why = [f"{agent['id']}: {agent['pause_reason']}" for agent in status["agents"] if agent["pause_reason"]]
     parts = [Text(safe(head), style="bold"), _table(status["agents"], width)]
     parts += [Text(safe(line), style="red") for line in [*why, trouble] if line]

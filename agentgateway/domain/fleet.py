@@ -17,6 +17,7 @@ from agentgateway.domain.money import dollars
 from agentgateway.domain.policy import AgentRules, Rules, Verdict, cooldown
 from agentgateway.domain.share import Share
 from agentgateway.domain.standing import Caps, Pause, PausedBy, Standing, said_after
+from agentgateway.domain.untold import former
 
 AGENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 ANONYMOUS = "anonymous"
@@ -86,6 +87,7 @@ class Fleet:
         """Agents stand as they stood before a restart, those of the template too that have spent anything."""
         for account in tuple(self.ledger):
             self.find(account.id, now)
+            former(account)
         for standing in standings:
             state = self.find(standing.agent, now)
             if state is not None:
@@ -112,6 +114,11 @@ class Fleet:
 
     def __len__(self) -> int:
         return len(self._agents)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether what it shares with other processes is away."""
+        return self._link is not None and self._link.away
 
     def note(self, agent: AgentState) -> None:
         """Have it written down that there is this agent, if only the template has made it."""

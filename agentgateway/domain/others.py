@@ -3,7 +3,7 @@
 import attrs
 
 from agentgateway.domain.counters import Tallies, Tally
-from agentgateway.domain.lease import Sums
+from agentgateway.domain.lease import NOTHING, Sums
 from agentgateway.domain.windows import Window
 
 
@@ -13,10 +13,12 @@ class Others:
 
     start: int = 0
     tally: Tally = attrs.Factory(Tally)
+    told: Tally = attrs.Factory(Tally)
+    """What was done here, as far as they knew by then."""
 
-    def learn(self, start: int, sums: Sums) -> None:
-        """They did this in the window that begins at `start`."""
-        self.start, self.tally = start, Tally(*sums)
+    def learn(self, start: int, sums: Sums, told: Sums = NOTHING) -> None:
+        """They did this in the window that begins at `start`, and were `told` what was done here."""
+        self.start, self.tally, self.told = start, Tally(*sums), Tally(*told)
 
     def joined(self, own: Tally, start: int) -> Tally:
         """Everybody's sums of the window that begins at `start`, in which `own` was done here."""

@@ -204,7 +204,7 @@ class Share:
         ours.call_pace.add(now, max(0, grant.life[1] - self.life.tally.calls) if self.seen else 0)
         self.hour.learn(ask.hour[0], grant.hour)
         self.day.learn(ask.day[0], grant.day)
-        self.life.learn(0, grant.life)
+        self.life.learn(0, grant.life, ask.in_life)
         ours.limits.forget()
         self.seen = now
         return tuple(_crossings(self.account.limits, before, now, ours.reserved))

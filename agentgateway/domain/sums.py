@@ -1,10 +1,11 @@
 """What several workers say of themselves, as one: pure, on the values that the management API shows.
 
 What was spent and counted each of them knows for all, as of a moment ago: the largest number is the latest. What happens
-right now, each knows of its own calls: that is added up.
+right now, each knows of its own calls: that is added up. So is what is `untold` (see there) while the shared store is away.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 _COUNTED: Final = (
@@ -27,36 +28,68 @@ def agents_of(workers: Sequence[Iterable[View]]) -> list[dict[str, Any]]:
 def agent_of(views: Sequence[View]) -> dict[str, Any]:
     """One agent. The first view counts where they should agree."""
     if len(views) == 1:
-        return dict(views[0])
+        return _alone(views[0])
     latest = max(views, key=lambda view: view["last_call"] or "")
-    hour = max(views, key=lambda view: int(view["calls_this_hour"]))
     paused = next((view for view in views if view["status"] == "paused"), None)
     busy = any(view["status"] == "active" for view in views)
-    found = dict(views[0]) | {name: max(view[name] for view in views) for name in _COUNTED}
+    found = _alone(views[0]) | {name: _counted(views, name) for name in _COUNTED}
     return found | {
         "status": "paused" if paused else "active" if busy else "idle",
         "pause_reason": paused["pause_reason"] if paused else None,
         "model": latest["model"],
         "provider": latest["provider"],
         "last_call": latest["last_call"],
-        "error_rate": hour["error_rate"],
+        "error_rate": _error_rate(views),
         "in_flight": sum(view["in_flight"] for view in views),
-        "budget": budget_of([view["budget"] for view in views]),
+        "budget": budget_of([{**view["budget"], **_untold(view)} for view in views]),
         "rate_limit": _least(views, "rate_limit", "available"),
         "circuit_breaker": _circuits_of([view["circuit_breaker"] for view in views]),
     }
 
 
+def _alone(view: View) -> dict[str, Any]:
+    return {name: value for name, value in view.items() if name != "untold"}
+
+
+def _untold(view: View) -> dict[str, Any]:
+    return {"untold": view["untold"]} if "untold" in view else {}
+
+
+def _counted(views: Sequence[View], name: str, of: Callable[[View], Any] | None = None) -> Any:
+    """A number that all know of: what the store was told last, and what it was not told."""
+    known = of or itemgetter(name)
+    if not any("untold" in view for view in views):  # nearly always
+        return max(map(known, views))
+    untold = [view["untold"][name] if "untold" in view else 0 for view in views]
+    return round(max(known(view) - part for view, part in zip(views, untold, strict=True)) + sum(untold), 9)
+
+
+def _error_rate(views: Sequence[View]) -> float:
+    """Of the view that is the latest; or of all of them, where none is."""
+    latest = max(views, key=lambda view: int(view["calls_this_hour"]))
+    if not any("untold" in view for view in views):
+        return float(latest["error_rate"])
+    errors = _counted(views, "errors_this_hour", lambda view: round(view["error_rate"] * view["calls_this_hour"]))
+    calls = _counted(views, "calls_this_hour")
+    return errors / calls if calls else 0.0
+
+
 def budget_of(views: Sequence[View]) -> dict[str, Any]:
     """One budget: the same caps everywhere, what all calls hold, and what is left."""
-    left = [view["remaining"] for view in views if view["remaining"] is not None]
+    spent = [view["untold"]["total_cost"] if "untold" in view else 0.0 for view in views]
+    left = [
+        view["remaining"] - (sum(spent) - own)
+        for view, own in zip(views, spent, strict=True)
+        if view["remaining"] is not None
+    ]
+    remaining = max(0.0, round(min(left), 9)) if left else None
     held = sum(view["reserved"] for view in views)
-    return dict(views[0]) | {"reserved": round(held, 9), "remaining": min(left, default=None)}
+    return _alone(views[0]) | {"reserved": round(held, 9), "remaining": remaining}
 
 
 def agent_after(views: Sequence[View]) -> dict[str, Any]:
     """One agent, right after a change that the first one has made, of which the others may not have heard yet."""
-    found = agent_of(views) | {"budget": budget_after([view["budget"] for view in views])}
+    found = agent_of(views) | {"budget": budget_after([{**view["budget"], **_untold(view)} for view in views])}
     if views[0]["status"] != "paused":
         busy = any(view["status"] == "active" for view in views)
         found |= {"status": "active" if busy else "idle", "pause_reason": None}
@@ -65,17 +98,19 @@ def agent_after(views: Sequence[View]) -> dict[str, Any]:
 
 def budget_after(views: Sequence[View]) -> dict[str, Any]:
     """One budget, right after the first one has changed its caps."""
-    own, *others = views
-    left, held = own["remaining"], sum(view["reserved"] for view in others)
-    remaining = None if left is None else max(0.0, round(left - held, 9))
-    return budget_of(views) | {"remaining": remaining}
+    known = [{**view, "remaining": None} for view in views[1:]]
+    found = budget_of([views[0], *known])
+    held = sum(view["reserved"] for view in known)
+    left = found["remaining"]
+    return found | {"remaining": None if left is None else max(0.0, round(left - held, 9))}
 
 
 def gateway_of(views: Sequence[View], agents: int) -> dict[str, Any]:
-    """The gateway's own state: it drains when all of them do, and is as old as the oldest."""
+    """The gateway's own state: it drains when all of them do, lacks the store when one does, is as old as the oldest."""
     serving = any(view["status"] == "ok" for view in views)
-    return dict(views[0]) | {
+    return _alone(views[0]) | {
         "status": "ok" if serving else views[0]["status"],
+        "store": "ok" if all(view["store"] == "ok" for view in views) else "degraded",
         "uptime_s": max(view["uptime_s"] for view in views),
         "agents": agents,
         "in_flight": sum(view["in_flight"] for view in views),
@@ -104,17 +139,21 @@ def _rank(circuit: View) -> tuple[int, int]:
 
 # what the dashboard shows besides
 
-_FLEETS: Final = ("calls_per_minute", "cost_per_minute", "errors_this_hour", "tokens_this_hour")
+_PACES_OF_ALL: Final = ("calls_per_minute", "cost_per_minute")
+_HOURS: Final = ("errors_this_hour", "tokens_this_hour")
 _LATENCIES: Final = ("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms")
-_TOTALS: Final = ("cost_this_hour", "cost_today", "calls_this_hour", "errors_this_hour", "paused", "uptime_s")
+_TOTALS: Final = ("cost_this_hour", "cost_today", "calls_this_hour", "errors_this_hour")
+_SPENT: Final = {"hour": "cost_this_hour", "day": "cost_today", "total": "total_cost"}
 _PACES: Final = ("in_flight", "open_streams", "cost_per_minute", "calls_per_minute", "tokens_per_minute")
 
 
 def row_of(views: Sequence[View]) -> dict[str, Any]:
     """An agent's row: of quantiles those of the slowest worker, as they cannot be added."""
-    found = agent_of(views) | {name: max(view[name] for view in views) for name in _FLEETS}
+    found = agent_of(views) | {name: max(view[name] for view in views) for name in _PACES_OF_ALL}
+    found |= {name: _counted(views, name) for name in _HOURS}
     found |= {name: _slowest(views, name) for name in _LATENCIES if name in views[0]}
-    found["caps"] = [_cap_of(caps) for caps in zip(*(view["caps"] for view in views), strict=False)]
+    every = ([{**cap, **_untold(view)} for cap in view["caps"]] for view in views)
+    found["caps"] = [_cap_of(caps) for caps in zip(*every, strict=False)]
     found["paused"] = next((view["paused"] for view in views if view["paused"] is not None), None)
     found["spark"] = added(view["spark"] for view in views)
     return found
@@ -122,13 +161,15 @@ def row_of(views: Sequence[View]) -> dict[str, Any]:
 
 def _cap_of(caps: Sequence[View]) -> dict[str, Any]:
     held = round(sum(cap["reserved"] for cap in caps), 9)
-    return dict(caps[0]) | {"spent": max(cap["spent"] for cap in caps), "reserved": held}
+    spent = _counted(caps, _SPENT[caps[0]["name"]], lambda cap: cap["spent"])
+    return _alone(caps[0]) | {"spent": spent, "reserved": held}
 
 
 def board_of(views: Sequence[View], agents: int, viewers: int) -> dict[str, Any]:
     """The gateway as the dashboard shows it."""
     found = gateway_of(views, agents) | {"viewers": viewers}
-    found |= {name: max(view[name] for view in views) for name in _TOTALS}
+    found |= {name: _counted(views, name) for name in _TOTALS}
+    found["paused"] = max(view["paused"] for view in views)
     found |= {name: sum(view[name] for view in views) for name in _PACES}
     return found | {"spark": added(view["spark"] for view in views)}
 

@@ -24,6 +24,13 @@ class StatusTests(SynchronousTestCase):
         )
         self.assertIn("coder: loops", result.output)
 
+    def test_degraded(self):
+        """While what several processes share is away, the first line says so."""
+        answer = status(agent())
+        answer["gateway"]["store"] = "degraded"
+        result = Scripted(self, {("GET", "/api/status"): (200, answer)}).run("status")
+        self.assertIn("agentgateway 1.2.3: ok, the shared store is away, up 2 h", result.output)
+
     def test_json(self):
         """Programs get the API's answer."""
         result = self.gateway(agent()).run("status", "--json")

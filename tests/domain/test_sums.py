@@ -86,8 +86,9 @@ class GatewayTests(SynchronousTestCase):
 
     def test_draining(self) -> None:
         """It drains when all of them do, and is as old as the oldest of them."""
-        serving = {"status": "ok", "uptime_s": 1.0, "agents": 1, "in_flight": 2}
-        draining = {"status": "draining", "uptime_s": 9.0, "agents": 1, "in_flight": 1}
+        serving = {"status": "ok", "store": "ok", "uptime_s": 1.0, "agents": 1, "in_flight": 2}
+        draining = {"status": "draining", "store": "ok", "uptime_s": 9.0, "agents": 1, "in_flight": 1}
         found = sums.gateway_of([draining, serving], 4)
-        self.assertEqual(found, {"status": "ok", "uptime_s": 9.0, "agents": 4, "in_flight": 3})
+        self.assertEqual(found, {"status": "ok", "store": "ok", "uptime_s": 9.0, "agents": 4, "in_flight": 3})
         self.assertEqual(sums.gateway_of([draining, draining], 1)["status"], "draining")
+        self.assertEqual(sums.gateway_of([serving, serving | {"store": "degraded"}], 1)["store"], "degraded")

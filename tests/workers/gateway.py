@@ -132,6 +132,7 @@ class Board:
         self.rows: dict[str, Any] = {}
         self.gateway: dict[str, Any] = {}
         self.recent: list[str] = []
+        self.alerts: list[str] = []
 
     def look(self) -> "Board":
         """Take in what has come."""
@@ -141,11 +142,13 @@ class Board:
             if message["type"] == "snapshot":
                 self.rows = {}
                 self.recent = []
+                self.alerts = []
             self.gateway = message["gateway"]
             self.rows |= {row["id"]: row for row in message["agents"]}
             for name in message.get("gone", ()):
                 self.rows.pop(name, None)
             self.recent += [record["id"] for record in message["recent"]]
+            self.alerts += [alert["text"] for alert in message["alerts"]]
         self._read = len(told)
         return self
 

@@ -147,6 +147,7 @@ class Feed:
         live, totals, now = self._live, self.rows.totals, self._live.moment()
         return {
             "status": "draining" if live.draining else "ok",
+            "store": "degraded" if live.fleet.cut_off else "ok",
             "version": __version__,
             "uptime_s": round(now.monotonic - live.started.monotonic, 1),
             "agents": len(live.fleet),
@@ -163,6 +164,7 @@ class Feed:
             "errors_this_hour": totals.errors_this_hour,
             "timezone": live.config.gateway.timezone,
             "spark": series.spark(now.wall) if (series := self._history.get(ALL)) is not None else [],
+            **self.rows.untold,
         }
 
     def _providers(self) -> list[dict[str, Any]]:

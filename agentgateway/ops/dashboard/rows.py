@@ -17,6 +17,7 @@ from agentgateway.domain.history import History
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
 from agentgateway.domain.series import MINUTE, SPARK, Series
+from agentgateway.domain.untold import is_untold, part, sums_of
 from agentgateway.domain.view import agent_view_of
 from agentgateway.ops.dashboard.shared import Shared
 
@@ -72,6 +73,8 @@ class Rows:
     _live: Shared
     _history: History
     totals: Totals = Totals()
+    untold: dict[str, Any] = attrs.Factory(dict)
+    """What of the totals other workers cannot know."""
     circuits: dict[str, Counter[State]] = attrs.Factory(dict)
     """By provider: how many agents' circuits are in which state, but for closed ones."""
     _rows: dict[str, _Row] = attrs.Factory(dict)
@@ -101,11 +104,13 @@ class Rows:
         gone += [name for name in self._rows if name not in known]
         for name in gone:
             del self._rows[name]
-        self._sum()
+        self._sum(now.wall)
         full = len(changed) >= MAX_CHANGED
         self._first = (self._first + MAX_CHANGED) % len(agents) if full else 0
 
-    def _sum(self) -> None:
+    def _sum(self, wall: float) -> None:
+        fleet = self._live.fleet
+        self.untold = sums_of((agent.account for agent in fleet), wall) if fleet.cut_off else {}
         self.totals = Totals.of([row.part for row in self._rows.values()])
         self.circuits = {}
         for row in self._rows.values():
@@ -140,7 +145,7 @@ def _mark(agent: AgentState, broken: object) -> tuple[Any, ...]:
     life = account.total
     return (
         *(life.calls, life.cost, account.reserved, agent.in_flight, agent.last_call, broken),
-        *(agent.pause, account.budget, agent.config),
+        *(agent.pause, account.budget, agent.config, is_untold(account)),
     )
 
 
@@ -186,7 +191,7 @@ def row_view(agent: AgentState, series: Series | None, now: Moment) -> dict[str,
     view["caps"] = caps_view(caps, view["budget"]["resets_at"])
     view["paused"] = pause_view(agent)
     view["spark"] = series.spark(now.wall) if series is not None else []
-    view.update(latency_view(series))
+    view.update(latency_view(series), **part(account, now.wall))
     return view
 
 

@@ -1,6 +1,7 @@
 """What a worker answers the others of its gateway: for itself alone, and besides what is between them."""
 
 from agentgateway.domain.lease import Words
+from agentgateway.domain.untold import agent_part, budget_part
 from agentgateway.web.management import logs
 from agentgateway.web.management.bodies import parse
 from agentgateway.web.management.endpoints import Answer, Asked, Endpoints, json_answer
@@ -10,6 +11,9 @@ from agentgateway.web.management.questions import question
 
 class AloneEndpoints(Endpoints):
     """One method an endpoint, for one worker."""
+
+    agent_view = staticmethod(agent_part)
+    budget_view = staticmethod(budget_part)
 
     async def tail(self, asked: Asked) -> Answer:
         """Of a page of the log only what is in memory: others ask the store themselves."""

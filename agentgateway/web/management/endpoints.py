@@ -53,6 +53,9 @@ class Answer:
 class Endpoints:
     """One method an endpoint; all raise Problem for what they do not do."""
 
+    agent_view = staticmethod(agent_view)
+    budget_view = staticmethod(budget_view)
+
     def __init__(self, live: Live, controls: Controls, feed: Feed, metrics: Render, rest: logs.Rest) -> None:
         self._live = live
         self._controls = controls
@@ -70,7 +73,7 @@ class Endpoints:
         for index, agent in enumerate(list(live.fleet)):
             if index and index % SLICE == 0:
                 await self._rest()
-            views.append(agent_view(agent, now))
+            views.append(self.agent_view(agent, now))
         gateway = self.state() | {
             "started": iso(live.started.wall),
             "config": live.config.path,
@@ -89,6 +92,7 @@ class Endpoints:
         live = self._live
         return {
             "status": "draining" if live.draining else "ok",
+            "store": "degraded" if live.fleet.cut_off else "ok",
             "version": __version__,
             "uptime_s": round(live.moment().monotonic - live.started.monotonic, 3),
             "agents": len(live.fleet),
@@ -113,13 +117,13 @@ class Endpoints:
 
     async def budget(self, asked: Asked) -> Answer:
         """Its budget."""
-        return json_answer(budget_view(self._find(asked), self._live.moment()))
+        return json_answer(self.budget_view(self._find(asked), self._live.moment()))
 
     async def set_budget(self, asked: Asked) -> Answer:
         """Other caps."""
         agent, caps = self._find(asked), parse(asked.body, asked.content_type, NewCaps)
         self._controls.set_caps(asked.order, agent, caps.nanos())
-        return json_answer(budget_view(agent, self._live.moment()))
+        return json_answer(self.budget_view(agent, self._live.moment()))
 
     async def reload(self, asked: Asked) -> Answer:
         """Re-read the configuration file."""
@@ -162,7 +166,7 @@ class Endpoints:
         follower.begin(known, await logs.written(lines, wanted.format, self._rest))
 
     def _shown(self, agent: AgentState) -> Answer:
-        return json_answer(agent_view(agent, self._live.moment()))
+        return json_answer(self.agent_view(agent, self._live.moment()))
 
     def _find(self, asked: Asked) -> AgentState:
         agent = self._live.fleet.get(asked.agent)

@@ -12,6 +12,7 @@ import msgspec
 
 from agentgateway.domain import sums
 from agentgateway.domain.audit import iso
+from agentgateway.domain.untold import agent_part, budget_part
 from agentgateway.interfaces import Siblings
 from agentgateway.web.live import Live
 from agentgateway.web.management import exposition, logs
@@ -30,6 +31,9 @@ Merge = Callable[[Sequence[Any]], dict[str, Any]]
 
 class MergedEndpoints(Endpoints):
     """One method an endpoint, for all workers together."""
+
+    agent_view = staticmethod(agent_part)
+    budget_view = staticmethod(budget_part)
 
     def __init__(
         self, live: Live, controls: Controls, feed: Feed, metrics: Render, rest: logs.Rest, siblings: Siblings

@@ -49,7 +49,12 @@ REASON: Final[Schema] = {
 }
 
 HEALTH: Final = record(
-    status={"enum": ["ok", "draining"]}, version=STRING, uptime_s=NUMBER, agents=WHOLE, in_flight=WHOLE
+    status={"enum": ["ok", "draining"]},
+    store={"enum": ["ok", "degraded"], "description": "degraded: what several processes share does not answer."},
+    version=STRING,
+    uptime_s=NUMBER,
+    agents=WHOLE,
+    in_flight=WHOLE,
 )
 GATEWAY: Final = record(
     **HEALTH["properties"],

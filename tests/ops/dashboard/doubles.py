@@ -13,6 +13,7 @@ from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.fleet import AgentState, Fleet
 from agentgateway.domain.history import History, Point
 from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.windows import Calendar
 from agentgateway.ops.dashboard.feed import Feed
@@ -42,6 +43,11 @@ class State:
         self.listeners: list[Callable[[AuditRecord], object]] = []
         self.streams: dict[str, Any] = {}
         self.notes: list[AuditRecord] = []
+
+    def share(self, link: Link) -> None:
+        """Be one of several processes."""
+        alert = self.alerts.append
+        self.fleet = Fleet(self.config, Ledger(Calendar.of("UTC")), self.moment(), alert=alert, link=link)
 
     def moment(self) -> Moment:
         """Noon, and what the clock has moved since."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.link import Link
 from agentgateway.ops.dashboard.boards import Boards, told
 from agentgateway.ops.dashboard.message import RECENT, encode
 from agentgateway.ops.dashboard.rows import MAX_CHANGED
@@ -46,6 +47,32 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(self.look(), ({}, []))
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["in_flight"], 5)
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["viewers"], 7)
+
+    def test_store_away(self) -> None:
+        """While the store that they share is away, what each has done since is added up, in rows and totals."""
+        links = Link(), Link()
+        for state, link in zip(self.states, links, strict=True):
+            state.share(link)
+        self.tell(0, 1)
+        self.look()
+        for number, state in enumerate(self.states):
+            state.call("coder", 0.25 + number)
+        self.tell(0, 1)
+        self.assertEqual(self.look()[0]["coder"]["total_cost"], 1.25)
+        for link in links:
+            link.up = False
+        self.tell(0, 1)
+        row, gateway = self.look()[0]["coder"], self.boards.head("update", "now", 1)["gateway"]
+        self.assertEqual((row["total_cost"], row["caps"][0]["spent"], row["budget"]["remaining"]), (1.5, 1.5, 3.5))
+        self.assertEqual(
+            (gateway["store"], gateway["cost_this_hour"], gateway["calls_this_hour"]), ("degraded", 1.5, 2)
+        )
+        self.assertNotIn("untold", {**row, **row["budget"], **row["caps"][0], **gateway})
+        for link in links:
+            link.up = True
+        self.tell(0, 1)
+        self.assertEqual(self.look()[0]["coder"]["total_cost"], 1.25)
+        self.assertEqual(self.boards.head("update", "now", 1)["gateway"]["store"], "ok")
 
     def test_away(self) -> None:
         """What a worker that is away said of calls under way is forgotten; who only it knew is gone."""

@@ -2,6 +2,10 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.fleet import Fleet
+from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.link import Link
+from agentgateway.domain.windows import Calendar
 from tests.web.management.doubles import CONFIG, Api
 
 
@@ -31,3 +35,11 @@ class StatusTests(SynchronousTestCase):
         api.live.draining = True
         reply = api.get("/health")
         self.assertEqual((reply.status, reply.json["status"]), (503, "draining"))
+
+    def test_degraded(self):
+        """While the store that it shares with others is away, its health says so; it serves all the same."""
+        api = Api(self)
+        self.assertEqual(api.get("/health").json["store"], "ok")
+        api.live.fleet = Fleet(api.live.config, Ledger(Calendar.of("UTC")), api.live.moment(), link=Link(up=False))
+        reply = api.get("/health")
+        self.assertEqual((reply.status, reply.json["status"], reply.json["store"]), (200, "ok", "degraded"))

@@ -26,7 +26,7 @@ const TILES = {
   tokens: ["Tokens a minute", (g) => count(g.tokens_per_minute), () => "in and out"],
   errors: ["Errors this hour", (g) => number(g.errors_this_hour), (g) => (g.calls_this_hour ? `${percent(g.errors_this_hour / g.calls_this_hour)} of calls` : "no calls")],
   streams: ["Open streams", (g) => number(g.open_streams), (g) => `${many(g.in_flight, "call")} in flight`],
-  health: ["Gateway", (g) => (g.status === "ok" ? "Healthy" : "Draining"), (g) => many(g.agents, "agent") + (g.paused ? `, ${number(g.paused)} paused` : "")],
+  health: ["Gateway", (g) => (g.status !== "ok" ? "Draining" : g.store === "ok" ? "Healthy" : "Degraded"), (g) => (g.store === "ok" ? many(g.agents, "agent") + (g.paused ? `, ${number(g.paused)} paused` : "") : "shared store away")],
 };
 const spark = sparkline(160, 34);
 const tiles = Object.fromEntries(Object.entries(TILES).map(([name, [label]]) => {
@@ -46,7 +46,7 @@ function drawTotals() {
   tiles.errors.element.dataset.kind = gateway.calls_this_hour && gateway.errors_this_hour / gateway.calls_this_hour >= 0.05 ? "bad" : "";
   const lost = state.connection.kind === "lost";
   if (lost) text(tiles.health.value, "No answer");
-  tiles.health.element.dataset.kind = lost ? "bad" : gateway.status === "ok" ? "ok" : "warn";
+  tiles.health.element.dataset.kind = lost ? "bad" : gateway.status === "ok" && gateway.store === "ok" ? "ok" : "warn";
   spark.set(gateway.spark);
   text($("version"), `v${gateway.version}`);
   $("version").title = `up ${duration(gateway.uptime_s)}`;
