@@ -16,7 +16,7 @@ from psycopg import Connection
 from agentgateway.interfaces import StoreError
 from agentgateway.stores.files import reason
 from agentgateway.stores.history import charts, records
-from agentgateway.stores.history.logfiles import DAMAGED, LogFile, Opened, State, opened, relatives
+from agentgateway.stores.history.logfiles import DAMAGED, LogFile, Opened, Shelf, State, relatives
 from agentgateway.stores.history.schema import Month, Row, drop_months, oldest_kept
 
 EVERY: Final = 60.0
@@ -39,6 +39,7 @@ class Loader:
         self._path = path
         self._months = months
         self._wall = wall
+        self._shelf = Shelf()
         self._left: deque[LogFile] = deque()
         self._done: dict[str, State] = {}
         self._current: int | None = None
@@ -98,26 +99,29 @@ class Loader:
         self._left = deque(file for file in own if self._done.get(file.path) != file.state)
 
     def _load_some(self, connection: Connection[Row], file: LogFile) -> bool:
-        """Load its next chunk; whether it has more."""
+        """Load its next chunk; whether it has more. A compressed file stays open until its turn is over."""
+        more = False
         try:
-            return self._load(connection, file)
+            more = self._load(connection, file, self._shelf.take(file))
         except FileNotFoundError:
             pass  # renamed just now: it will be found under its new name
         except (OSError, *DAMAGED) as error:
             self.troubles.append(f"cannot read {file.path}: {reason(error) if isinstance(error, OSError) else error}")
             self._done[file.path] = file.state
-        return False
+        finally:
+            if not (more and file.compressed):
+                self._shelf.clear()
+        return more
 
-    def _load(self, connection: Connection[Row], file: LogFile) -> bool:
-        with opened(file.path) as log:
-            position = None if log is None else _position(connection, log, file.compressed)
-            if log is None or position is None:
-                return False
-            lines = log.chunk(position)
-            if lines:
-                records.insert(connection, lines, self._oldest)
-            if lines or file.compressed:
-                connection.execute(_MOVE, (position + len(lines), not lines, log.name))
+    def _load(self, connection: Connection[Row], file: LogFile, log: Opened) -> bool:
+        position = None if log.name is None else _position(connection, log.name, file.compressed)
+        if position is None:
+            return False
+        lines = log.chunk(position)
+        if lines:
+            records.insert(connection, lines, self._oldest)
+        if lines or file.compressed:
+            connection.execute(_MOVE, (position + len(lines), not lines, log.name))
         size = position + len(lines) + 1 if file.compressed else file.state[1]
         if lines and position + len(lines) < size:
             return True
@@ -125,13 +129,13 @@ class Loader:
         return False
 
 
-def _position(connection: Connection[Row], log: Opened, compressed: bool) -> int | None:
+def _position(connection: Connection[Row], name: str, compressed: bool) -> int | None:
     """How far it is loaded, in bytes, which stays as it is until the transaction ends; None: leave it alone.
 
     Where a compressed file ended is remembered, as finding out means to unpack it.
     """
     known = "SELECT 1 FROM logs WHERE name = %s"
-    if connection.execute(known, (log.name,)).fetchone() is None:
-        connection.execute(_ADD, (log.name,))
-    position, ended = connection.execute(_LOCK, (log.name,)).fetchone() or (None, False)
+    if connection.execute(known, (name,)).fetchone() is None:
+        connection.execute(_ADD, (name,))
+    position, ended = connection.execute(_LOCK, (name,)).fetchone() or (None, False)
     return None if position is None or (ended and compressed) else int(position)

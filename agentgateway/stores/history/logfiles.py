@@ -4,12 +4,10 @@ A log file goes by its first line, which holds a call's random id: it is the sam
 compressed by log rotation, and another one after it was emptied.
 """
 
-import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from gzip import BadGzipFile, GzipFile
 from hashlib import sha256
 from typing import BinaryIO, Final, cast
 
@@ -19,7 +17,7 @@ CHUNK: Final = 2**18
 """Bytes taken at once: some five hundred records, a few milliseconds of work."""
 LONGEST: Final = 2**24
 """Bytes of a line; what has longer ones is no log."""
-DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+DAMAGED: Final = (EOFError, zlib.error, BadGzipFile)
 """What reading a compressed file raises that is damaged, or not yet whole."""
 
 State = tuple[int, int, int]
@@ -41,10 +39,17 @@ class LogFile:
 
 @attrs.frozen
 class Opened:
-    """A file in use, by its `name` for all places it may ever be in."""
+    """A file in use, by its `name` for all places it may ever be in; None where its first line is not whole yet."""
 
     file: BinaryIO
-    name: str
+    name: str | None
+    _raw: BinaryIO
+    """What `file` reads from; closing that one leaves this one open."""
+
+    def close(self) -> None:
+        """It is used no more."""
+        self.file.close()
+        self._raw.close()
 
     def chunk(self, position: int) -> bytes:
         """Whole lines from `position` (bytes) on; none: that is all so far. Raises OSError, and DAMAGED."""
@@ -53,18 +58,37 @@ class Opened:
         return data[: data.rfind(b"\n") + 1]
 
 
-@contextmanager
-def opened(path: str) -> Iterator[Opened | None]:
-    """The file at `path` for reading; None where its first line is not whole yet. Raises OSError, and DAMAGED."""
-    with _open(path) as file:
+def open_log(path: str) -> Opened:
+    """The file at `path` for reading. Raises OSError, and DAMAGED."""
+    raw = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    try:
+        file = cast(BinaryIO, GzipFile(fileobj=raw)) if path.endswith(".gz") else raw
         first = file.readline(LONGEST)
-        yield Opened(file, sha256(first).hexdigest()[:32]) if first.endswith(b"\n") else None
+    except BaseException:
+        raw.close()
+        raise
+    return Opened(file, sha256(first).hexdigest()[:32] if first.endswith(b"\n") else None, raw)
 
 
-def _open(path: str) -> BinaryIO:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    file = os.fdopen(fd, "rb")
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
+class Shelf:
+    """The file that is being read, open: to get to a place in a compressed one all before it has to be unpacked."""
+
+    def __init__(self) -> None:
+        self._of: LogFile | None = None
+        self._log: Opened | None = None
+
+    def take(self, file: LogFile) -> Opened:
+        """It, or another one from now on. Raises as `open_log`."""
+        if self._log is None or file != self._of:
+            self.clear()
+            self._of, self._log = file, open_log(file.path)
+        return self._log
+
+    def clear(self) -> None:
+        """It is read no more."""
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
 
 
 def relatives(path: str) -> list[LogFile]:

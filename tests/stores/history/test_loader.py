@@ -1,6 +1,7 @@
 """Loading the log: each record once, whatever happens to the log, the database and the processes."""
 
 import gzip
+import io
 import os
 import shutil
 
@@ -211,6 +212,34 @@ class RotationTests(Loads):
         self.log.write(*numbered(2))
         self.check(1, 2)
         self.check(1, 2, loader=self.new_loader())
+
+    def test_read_once(self):
+        """A large compressed file is read and unpacked once, however many chunks it is loaded in, and then closed."""
+        self.patch(logfiles, "CHUNK", 20_000)
+        for number in range(30):
+            self.log.write(record(number))
+            self.log.raw(os.urandom(15_000).hex().encode() + b"\n")
+        old = self.log.rotate()
+        with open(old, "rb") as file, gzip.open(old + ".gz", "wb") as packed:
+            packed.write(file.read())
+        os.unlink(old)
+        counts, opened = [], []
+
+        class Counted(io.FileIO):
+            def read(self, size=-1):
+                data = super().read(size)
+                counts.append(len(data))
+                return data
+
+        def counted(fileobj):
+            opened.append(gzip.GzipFile(fileobj=Counted(fileobj.fileno(), closefd=False)))
+            return opened[-1]
+
+        self.patch(logfiles, "GzipFile", counted)
+        self.log.write(*numbered(99))
+        self.check(99, *range(30))
+        self.assertLessEqual(sum(counts), os.path.getsize(old + ".gz"))
+        self.assertEqual([file.closed for file in opened], [True])
 
     def test_unreadable(self):
         """A file that cannot be read is told once and does not keep the others from being loaded."""

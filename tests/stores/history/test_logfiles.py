@@ -2,11 +2,12 @@
 
 import gzip
 import os
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.stores.history import logfiles
-from agentgateway.stores.history.logfiles import DAMAGED, opened, relatives
+from agentgateway.stores.history.logfiles import DAMAGED, LogFile, Shelf, open_log, relatives
 
 
 class RelativesTests(SynchronousTestCase):
@@ -59,12 +60,12 @@ class OpenedTests(SynchronousTestCase):
 
     def name(self, path):
         """What a file goes by."""
-        with opened(path) as log:
-            return log and log.name
+        with closing(open_log(path)) as log:
+            return log.name
 
     def test_whole_lines(self):
         """Only whole lines are read, from wherever it is."""
-        with opened(self.path) as log:
+        with closing(open_log(self.path)) as log:
             self.assertEqual([log.chunk(at) for at in (0, 4, 8, 99)], [b"one\ntwo\n", b"two\n", b"", b""])
 
     def test_chunks(self):
@@ -72,7 +73,7 @@ class OpenedTests(SynchronousTestCase):
         self.patch(logfiles, "CHUNK", 5)
         self.write(self.path, b"one\ntwo\nthree hundred\nfour\n")
         position, chunks = 0, []
-        with opened(self.path) as log:
+        with closing(open_log(self.path)) as log:
             while chunk := log.chunk(position):
                 chunks.append(chunk)
                 position += len(chunk)
@@ -88,7 +89,7 @@ class OpenedTests(SynchronousTestCase):
         with gzip.open(packed, "wb") as file:
             file.write(b"one\nmore\n")
         self.assertEqual(self.name(packed), name)
-        with opened(packed) as log:
+        with closing(open_log(packed)) as log:
             self.assertEqual(log.chunk(4), b"more\n")
         self.write(moved, b"four\n")
         self.assertNotEqual(self.name(moved), name)
@@ -110,7 +111,7 @@ class OpenedTests(SynchronousTestCase):
         packed = self.mktemp() + ".gz"
         for data in (gzip.compress(b"one\n" * 1000)[:-20], b"no gzip", gzip.compress(b"one\n")[:12] + b"\xff" * 30):
             self.write(packed, data)
-            with self.assertRaises((OSError, *DAMAGED)), opened(packed) as log:
+            with self.assertRaises((OSError, *DAMAGED)), closing(open_log(packed)) as log:
                 log.chunk(0)
 
     def test_links(self):
@@ -118,3 +119,32 @@ class OpenedTests(SynchronousTestCase):
         link = self.mktemp()
         os.symlink(self.path, link)
         self.assertRaises(OSError, self.name, link)
+
+
+class ShelfTests(SynchronousTestCase):
+    """The file in use."""
+
+    def setUp(self):
+        """Two of them."""
+        self.shelf = Shelf()
+        self.files = [LogFile(self.mktemp(), (number, 0, 0)) for number in range(2)]
+        for file in self.files:
+            with open(file.path, "wb") as written:
+                written.write(file.path.encode() + b"\n")
+
+    def test_stays_open(self):
+        """The same file is not opened again, unless it has changed."""
+        [file, _] = self.files
+        log = self.shelf.take(file)
+        os.unlink(file.path)
+        self.assertIs(self.shelf.take(file), log)
+        self.assertRaises(FileNotFoundError, self.shelf.take, LogFile(file.path, (0, 1, 0)))
+
+    def test_one(self):
+        """One at a time is open, and none in the end."""
+        logs = [self.shelf.take(file) for file in self.files]
+        self.assertEqual([log.file.closed for log in logs], [True, False])
+        self.assertNotEqual(logs[0].name, logs[1].name)
+        self.shelf.clear()
+        self.shelf.clear()
+        self.assertTrue(logs[1].file.closed)
