@@ -117,6 +117,12 @@ class IFleetHistory(Interface):
         StoreBusy or StoreError.
         """
 
+    def waits() -> float:
+        """For how long the oldest record of this process has waited that others may not see yet, in seconds.
+
+        At the start, when it is not known what an earlier process has left, it counts from there.
+        """
+
 
 class LiveError(GatewayError):
     """The shared live state gave no answer: it is away, slow, or was so a moment ago. Whatever was sent may have happened."""

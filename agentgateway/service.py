@@ -22,6 +22,7 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
+from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.cluster import BEAT
@@ -172,7 +173,7 @@ class GatewayService(MultiService):
 
     def _sources(self) -> Sources:
         """What metrics are made of."""
-        live = self.live
+        live, store = self.live, self.books.store
         return Sources(
             live.fleet,
             self._moment,
@@ -185,6 +186,7 @@ class GatewayService(MultiService):
             lambda: live.overloaded,
             lambda: 0 if self.traces is None else self.traces.dropped,
             None if self.membership is None else self.membership.link,
+            store.waits if IFleetHistory.providedBy(store) else None,
         )
 
     # what the parts ask of each other

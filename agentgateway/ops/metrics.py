@@ -50,6 +50,8 @@ class Sources:
     """Calls of which the traces' collector has no span."""
     link: Link | None = None
     """To the fleet that this process is a part of, if it is."""
+    waits: Callable[[], float] | None = None
+    """`IFleetHistory.waits`, where the history is such a one."""
 
 
 class Metrics:
@@ -106,6 +108,8 @@ class Metrics:
         if sources.link is not None:
             yield "shared_store_away", "1 while the shared store lends nothing.", sources.link.away
             yield "fleet_processes", "Processes that share the store.", sources.link.members
+        if sources.waits is not None:
+            yield "history_waiting_seconds", "How long the oldest record waits that PostgreSQL lacks.", sources.waits()
         yield "spans_dropped", "Calls that are missing in the traces.", sources.spans_dropped()
 
     def _counters(self) -> Iterator[tuple[str, str, list[str], Iterator[Sample]]]:

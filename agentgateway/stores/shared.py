@@ -56,6 +56,10 @@ class SharedStore:
         """See `IFleetHistory.chart`."""
         return self._archive.chart(key, span, since)
 
+    def waits(self) -> float:
+        """See `IFleetHistory.waits`."""
+        return self._archive.waits()
+
     def settled(self) -> Deferred[None] | None:
         """See `IStore.settled`."""
         settled: Deferred[None] | None = self._own.settled()

@@ -75,6 +75,14 @@ class MetricsTests(SynchronousTestCase):
         found = self.found(api)
         self.assertEqual((found["agentgateway_shared_store_away",], found["agentgateway_fleet_processes",]), (1, 3))
 
+    def test_history(self):
+        """A process whose records go to a shared history says for how long they wait."""
+        api = Api(self)
+        self.assertNotIn(("agentgateway_history_waiting_seconds",), self.found(api))
+        sources = api.service.desk.metrics.sources
+        api.service.desk.metrics.sources = attrs.evolve(sources, waits=lambda: 2.5)
+        self.assertEqual(self.found(api)["agentgateway_history_waiting_seconds",], 2.5)
+
     def test_evil_names(self):
         """Whatever a label holds, the text can be read."""
         api = Api(self)

@@ -61,7 +61,10 @@ class Archive:
         self._health = Health("history in PostgreSQL", alert)
         self._read = Health("reading history from PostgreSQL", alert)
         self._points: dict[Place, Point] = {}
-        self._fresh = True
+        self._since: float | None = clock.seconds()
+        """When the log got what nobody has begun to load; at the start it may hold anything."""
+        self._taken: float | None = None
+        """The same of what is being loaded."""
         self._looked = 0.0
         self._failures = 0
         self._again_at = 0.0
@@ -70,7 +73,13 @@ class Archive:
 
     def changed(self) -> None:
         """The log has more."""
-        self._fresh = True
+        if self._since is None:
+            self._since = self._clock.seconds()
+
+    def waits(self) -> float:
+        """See `IFleetHistory.waits`."""
+        since = self._since if self._taken is None else self._taken
+        return 0.0 if since is None else self._clock.seconds() - since
 
     def keep(self, points: Sequence[Point]) -> None:
         """Rows of the charts, to be written with the next records."""
@@ -87,10 +96,10 @@ class Archive:
         self._writing.sweep()
         self._reading.sweep()
         now = self._clock.seconds()
-        due = self._fresh or self._points or not self._looked <= now < self._looked + EVERY
+        due = self._since is not None or self._points or not self._looked <= now < self._looked + EVERY
         if self._loading is not None or now < self._again_at or not due:
             return succeed(None)
-        self._fresh, self._looked = False, now
+        self._taken, self._since, self._looked = self._since, None, now
         self._loading = Deferred.fromCoroutine(self._round())
         return self._loading.addCallbacks(self._works, self._failed).addBoth(self._over)
 
@@ -113,10 +122,11 @@ class Archive:
 
     def _works(self, _: None) -> None:
         self._failures = 0
+        self._taken = None
         self._health.works("; nothing is missing")
 
     def _failed(self, failure: Failure) -> None:
-        self._fresh = True
+        self._since, self._taken = self._clock.seconds() - self.waits(), None
         self._failures += 1
         wait = min(LONGEST_WAIT, 2.0 ** min(self._failures, 10))
         self._again_at = self._clock.seconds() + wait * random.uniform(0.5, 1.0)

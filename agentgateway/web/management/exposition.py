@@ -18,7 +18,7 @@ LARGEST: Final = frozenset(
     f"agentgateway_{name}"
     for name in (
         *("build_info", "uptime_seconds", "agents", "reactor_lag_seconds", "overloaded"),
-        *("agent_paused", "circuit_state", "shared_store_away", "fleet_processes"),
+        *("agent_paused", "circuit_state", "shared_store_away", "fleet_processes", "history_waiting_seconds"),
     )
 )
 SMALLEST: Final = frozenset({"agentgateway_budget_remaining_dollars"})

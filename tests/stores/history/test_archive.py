@@ -87,6 +87,35 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(self.database.ids, ["r1", "r2", "r3"])
         self.assertEqual(self.site.alerts[1:], ["history in PostgreSQL: works again; nothing is missing"])
 
+    def test_waits(self):
+        """It tells for how long the oldest record waits, through an outage, until all that came meanwhile is loaded."""
+        site, archive = self.site, self.site.archive
+        site.load(*numbered(1))
+        self.assertEqual(archive.waits(), 0)
+        site.writing.trouble = "no luck"
+        site.clock.advance(7)
+        site.load(*numbered(2))
+        site.clock.advance(30)
+        site.load(*numbered(3))
+        self.assertEqual(archive.waits(), 30)
+        site.writing.trouble = None
+        site.clock.advance(10)
+        self.patch(logfiles, "CHUNK", 1)
+        loaded = archive.load()
+        archive.changed()
+        self.assertEqual(archive.waits(), 40)
+        site.finish(loaded)
+        self.assertAlmostEqual(archive.waits(), 10, 2)
+        site.load()
+        self.assertEqual(archive.waits(), 0)
+
+    def test_waits_from_the_start(self):
+        """What an earlier process has left may wait from the start on, until all is known to be loaded."""
+        self.site.clock.advance(5)
+        self.assertEqual(self.site.archive.waits(), 5)
+        self.site.load()
+        self.assertEqual(self.site.archive.waits(), 0)
+
     def test_file_trouble(self):
         """A file that cannot be read is told to the operators."""
         self.site.log.write(*numbered(1))

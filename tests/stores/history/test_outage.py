@@ -64,7 +64,10 @@ class OutageTests(TestCase):
         return found
 
     async def outage(self, begin, end, seconds):
-        """Calls go on through it, and the log is rotated in the middle of it; then all records are there."""
+        """Calls go on through it, and the log is rotated in the middle of it; then all records are there.
+
+        Meanwhile the gateway says for how long they wait.
+        """
         gateway = await self.running()
         going = True
         loads = gatherResults([ensureDeferred(self.load(lambda: going)) for _ in range(CALLERS)])
@@ -77,6 +80,8 @@ class OutageTests(TestCase):
             rotated = self.rotate()
             await deferLater(_reactor, seconds / 2)
             during = len(self.statuses) - before
+            waits = gateway.service.desk.metrics.sources.waits
+            self.assertGreater(waits(), seconds / 2)
         going = False
         await loads
         self.assertEqual(set(self.statuses), {200})
@@ -85,6 +90,7 @@ class OutageTests(TestCase):
         self.assertEqual(len(wanted), len(self.statuses))
         await until(lambda: len(self.database.ids) >= len(wanted), 40)
         self.assertCountEqual(self.database.ids, wanted)
+        await until(lambda: not waits(), 10)
 
     async def test_stopped(self):
         """Stopped for a while; `OUTAGE=60` makes it a minute."""
