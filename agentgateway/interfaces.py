@@ -142,9 +142,10 @@ class ILive(Interface):
         What was told before the start, or missed while away, is told as well, as far as it is still the latest.
         """
 
-    def sync(asks: Sequence[Ask]) -> Deferred[Synced]:
+    def sync(asks: Sequence[Ask], telling: bool = False) -> Deferred[Synced]:
         """Tell and ask, all at once; also without asks it says that this process is alive. One at a time.
 
+        `telling`: there is more to tell of what the shared state has lost, before anything is granted.
         A lease is safe for `TTL` seconds from the moment that an answered sync was *sent*.
         """
 

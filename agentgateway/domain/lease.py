@@ -115,7 +115,8 @@ class Synced(msgspec.Struct, frozen=True, array_like=True):
 
     `now`: epoch seconds by the clock that windows turn by. `epoch`: changes when the shared state has been lost; then
     everybody tells all of its agents again. `grace`: it was lost so lately that no money and no slots are granted.
-    `members`: processes heard of within `TTL`, this one included. `version`: of the latest news.
+    `members`: processes heard of within `TTL`, this one included. `version`: of the latest news. `begins`: there is grace
+    only because it is empty, as far as anybody knows for the first time: it is over in a moment.
     """
 
     now: float
@@ -124,6 +125,7 @@ class Synced(msgspec.Struct, frozen=True, array_like=True):
     members: int
     version: int
     grants: tuple[Grant, ...]
+    begins: bool = False
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

@@ -37,6 +37,8 @@ class Link:
     """Whether the latest question was answered; before the first one calls wait for it."""
     grace: bool = False
     """The shared state was lost a moment ago: nothing is granted until everybody has told again."""
+    begins: bool = False
+    """There is grace only because nobody knows of anything before: it is over in a moment, and calls wait for that."""
     confirmed: float = -inf
     """When the latest question that was answered had been sent."""
     since: float = -inf
@@ -50,6 +52,11 @@ class Link:
     def away(self) -> bool:
         """Whether nothing more is to be had for the moment."""
         return self.grace or not self.up
+
+    @property
+    def lends(self) -> bool:
+        """Whether money is to be had, if not now then in a moment."""
+        return self.up and (self.begins or not self.grace)
 
     def reached(self, sent: float) -> None:
         """A question sent then was answered."""

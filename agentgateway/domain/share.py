@@ -84,7 +84,7 @@ class Share:
 
     def may_ask(self, now: float) -> bool:
         """Whether asking may bring more."""
-        return now >= self._quiet_until and not self.link.away
+        return now >= self._quiet_until and self.link.lends
 
     def room(self, now: float, left: int) -> int:
         """What may be reserved of the `left` that all caps leave."""
@@ -97,7 +97,7 @@ class Share:
         `again`: it has waited before. By what came then all that is left can be asked for exactly.
         """
         account = self.account
-        if self.link.away or not (again or now >= self._quiet_until):
+        if not self.link.lends or not (again or now >= self._quiet_until):
             return False
         left = self._left(now)
         if left <= 0:

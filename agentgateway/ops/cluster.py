@@ -38,6 +38,8 @@ SOON: Final = 0.05
 """The same for what will soon be needed."""
 AT_ONCE: Final = 0.005
 """The same while calls wait."""
+AGAIN: Final = 0.25
+"""The same while they wait for a new fleet's store to lend."""
 
 
 @attrs.define(eq=False)
@@ -104,7 +106,10 @@ class Cluster(Service):
         await self.live.close()
 
     def borrowed(self, agent: str) -> "Deferred[None]":
-        """Fires when a question about this agent that is not asked yet has been answered, or was not answered in time."""
+        """Fires when a question about this agent that is not asked yet has been answered, or was not answered in time.
+
+        While a store that nobody knew before lends nothing yet, that is no answer: for these few seconds calls wait.
+        """
         waiting: Deferred[None] = Deferred()
         self._waiting.setdefault(agent, []).append(waiting)
         self.link.urgent.add(agent)
@@ -140,7 +145,7 @@ class Cluster(Service):
         if self._next is not None and self._next.active():
             self._next.cancel()
         names = self.turns.take(self.pace.portion, self._waiting)
-        answered = [waiting for name in names for waiting in self._waiting.pop(name, ())]
+        answered = {name: self._waiting.pop(name, []) for name in names}
         self._asking, self._asked = Deferred(), self.reactor.seconds()
         asks: list[Ask] = []
         sent = self.clock.steady()
@@ -155,7 +160,7 @@ class Cluster(Service):
         self.flush()  # what is told must not be forgotten by a kill
         now = self.moment()
         asks += [agent.ask(now) for agent in agents]
-        return self.live.sync(asks)
+        return self.live.sync(asks, bool(self.turns.untold))
 
     def _note(self, agents: Iterable[AgentState]) -> None:
         """Leave a trace of agents that will hold something: after a kill it has to be told that it was not spent."""
@@ -164,20 +169,32 @@ class Cluster(Service):
                 self._noted.add(agent.id)
                 self.fleet.note(agent)
 
-    def _go_on(self, answered: list["Deferred[None]"]) -> None:
+    def _go_on(self, answered: dict[str, list["Deferred[None]"]]) -> None:
         """The question is over: let go who has waited for it, and ask the next one."""
         over, self._asking = self._asking, None
         self.flush()
-        if not self.link.up:  # nobody else will get an answer soon
-            answered += [waiting for name in list(self._waiting) for waiting in self._waiting.pop(name)]
-        for waiting in answered:
-            waiting.callback(None)
-        if self._waiting or self.turns.due or self.turns.untold:
+        begins = self.link.lends and self.link.grace
+        if begins:
+            for name, some in answered.items():
+                if some:
+                    self._waiting.setdefault(name, []).extend(some)
+        else:
+            self._let_go(answered)
+        if not self.link.lends:  # nobody else will get an answer soon
+            self._let_go(self._waiting)
+        if (self._waiting and not begins) or self.turns.due or self.turns.untold:
             self._soon(AT_ONCE)
         elif self.link.urgent or not self.link.up:
             self._soon(SOON)
+        elif self._waiting:
+            self._soon(AGAIN)
         if over is not None:
             over.callback(None)
+
+    def _let_go(self, waiting: dict[str, list["Deferred[None]"]]) -> None:
+        gone = [one for name in list(waiting) for one in waiting.pop(name)]
+        for one in gone:
+            one.callback(None)
 
     def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
         link, was_away, since = self.link, not self.link.up, self.link.since
@@ -185,7 +202,8 @@ class Cluster(Service):
         link.reached(self.clock.heard(synced.now, sent))
         if link.since != since:  # taken for gone meanwhile: what is held has to be told of anew
             link.urgent |= self.turns.holding
-        link.up, link.grace, link.members = True, synced.grace, max(1, synced.members)
+        link.up, link.grace, link.begins = True, synced.grace, synced.begins
+        link.members = max(1, synced.members)
         if synced.epoch != self._epoch:
             if self._epoch:
                 self.turns.forgotten()

@@ -23,9 +23,9 @@ UNSTATED_OUTPUT = 131_072
 LEAST_OUTPUT = 16
 """An answer of fewer tokens is of no use: such a call is refused rather than lowered."""
 _BYTES_PER_TOKEN = 4
-_AWAY = (
-    "what this gateway has borrowed of the budget is used up, and the store it borrows from does not answer: try again"
-)
+_AWAY = "what this gateway has borrowed of the budget is used up, and the store it borrows from {why}: try again"
+_SILENT = "does not answer"
+_EMPTIED = "has lost what it knew, and lends again once all gateways have told it, in some seconds"
 
 
 class Reserve(Quiet):
@@ -85,7 +85,8 @@ class Reserve(Quiet):
             self._fleet.watch_budget(agent, now)
             what = budget_reason(cap.name, cap.limit)
         elif agent.account.share is not None and agent.account.share.link.away:
-            return Refusal("overloaded", _AWAY, 1)
+            why = _EMPTIED if agent.account.share.link.up else _SILENT
+            return Refusal("overloaded", _AWAY.format(why=why), 1)
         else:
             left, limit = dollars(max(0, cap.limit - cap.spent)), f"the budget of ${dollars(cap.limit)} ({cap.name})"
             what = f"this call and those in flight may cost more than the ${left} left of {limit}"

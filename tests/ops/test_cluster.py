@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.domain.lease import Synced
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.standing import Caps
+from agentgateway.ops.pace import Pace
 from tests.ops.fleets import Member, Time, member, run
 from tests.stores.live.memory import MemoryServer
 
@@ -30,10 +31,10 @@ class Late:
         self.live = live
         self.waiting: list[tuple[Deferred[Synced], Synced]] = []
 
-    def sync(self, asks: Any) -> Deferred[Synced]:
+    def sync(self, asks: Any, telling: bool = False) -> Deferred[Synced]:
         """Done at once, answered later."""
         waiting: Deferred[Synced] = Deferred()
-        self.live.sync(asks).addCallback(lambda synced: self.waiting.append((waiting, synced)))
+        self.live.sync(asks, telling).addCallback(lambda synced: self.waiting.append((waiting, synced)))
         return waiting
 
     def arrive(self) -> None:
@@ -58,6 +59,17 @@ class Passing(Time):
         """Not sooner than now."""
         assert delay >= 0, delay
         return super().callLater(delay, *what, **more)
+
+
+class Slow(Pace):
+    """Five agents a second."""
+
+    def __init__(self) -> None:
+        super().__init__(portion=5)
+
+    def answered(self, now: float, sent: float) -> None:
+        """A second of rest."""
+        self.portion, self.free_at = 5, now + 0.9
 
 
 class Two(SynchronousTestCase):
@@ -287,6 +299,74 @@ class ClusterTests(Two):
         self.assertEqual(self.server.rounds - before, 10)
 
 
+class BeginningTests(Two):
+    """A store that is empty."""
+
+    def setUp(self) -> None:
+        """Nobody has begun."""
+        self.time = Time()
+        self.server = MemoryServer(self.time.wall)
+        self.server.flush()
+
+    def test_first_calls(self) -> None:
+        """The first calls of a new fleet wait the few seconds until money is lent, and then fit."""
+        self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
+        answers = []
+        for who in self.both:
+            share = who.agent("hard").account.share
+            assert share is not None
+            self.assertTrue(share.borrow(self.now().wall, 50 * CENT, False))
+            answers.append(who.cluster.borrowed("hard"))
+        rounds = self.server.rounds
+        run(self.both, 2)
+        for answer in answers:
+            self.assertNoResult(answer)
+        self.assertLess(self.server.rounds - rounds, 30)
+        run(self.both, 1)
+        for who, answer in zip(self.both, answers, strict=True):
+            self.successResultOf(answer)
+            self.assertTrue(self.borrow(who, "hard", 50 * CENT))
+
+    def test_others_do_not_wait(self) -> None:
+        """Meanwhile calls go on that need no money from the fleet."""
+        self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
+        run(self.both, 0.5)
+        share, bucket = self.one.agent("loose").account.share, self.one.agent("paced").bucket
+        assert share is not None and bucket is not None
+        self.assertFalse(share.borrow(self.now().wall, CENT, False))
+        self.assertEqual(bucket.wait(self.now().monotonic), 0)
+
+    def test_not_new_after_all(self) -> None:
+        """Where somebody comes who knows that there was something before nobody waits for so long."""
+        self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
+        share = self.one.agent("hard").account.share
+        assert share is not None
+        self.assertTrue(share.borrow(self.now().wall, 50 * CENT, False))
+        answer = self.one.cluster.borrowed("hard")
+        run(self.both, 1)
+        self.assertNoResult(answer)
+        self.other.spend("plain", 5 * CENT)
+        self.other.cluster._epoch = self.other.live.desk.epoch = "before"
+        run(self.both, 2)
+        self.successResultOf(answer)
+        self.assertFalse(share.borrow(self.now().wall, 50 * CENT, True))
+        run(self.both, 10)
+        self.assertTrue(self.borrow(self.one, "hard", 50 * CENT))
+
+    def test_much_to_tell(self) -> None:
+        """Nothing is lent while somebody still tells what it did, however long that takes."""
+        self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
+        for number in range(90):
+            self.one.spend_free(f"a{number}")
+        run(self.both, 3)
+        self.server.flush()
+        self.one.cluster.pace = Slow()
+        run(self.both, 12)
+        self.assertTrue(self.other.link.grace and self.one.cluster.turns.untold)
+        run(self.both, 10)
+        self.assertEqual((self.other.link.grace, self.one.cluster.turns.untold), (False, set()))
+
+
 class OutageTests(Two):
     """The store is away, for one of them or for all."""
 
@@ -316,7 +396,7 @@ class OutageTests(Two):
         self.one.spend("plain", 7 * CENT)
         live = self.one.live
         broken = self.one.cluster.live = Late(live)
-        broken.sync = lambda asks: fail(ValueError("nonsense"))  # type: ignore[method-assign]
+        broken.sync = lambda *asks: fail(ValueError("nonsense"))  # type: ignore[method-assign]
         run([self.one], 2)
         self.assertGreater(len(self.flushLoggedErrors(ValueError)), 0)
         self.one.cluster.live = live

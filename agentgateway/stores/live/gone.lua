@@ -93,14 +93,28 @@ local function later(part, than)
   return (part.lost and part.lost.life[2] or 0) > (than.lost and than.lost.life[2] or 0)
 end
 
+-- What an old copy has of one who lived at the time, and who was not heard of since that is all there is.
+local function outdated(name, part)
+  local heard = call('ZSCORE', 'ag:procs', name)
+  return part and not part.gone and not (heard and tonumber(heard) >= epoch[2])
+end
+
 -- After a loss: what the living remember of the gone counts again, the latest there is, unless those are back already.
 local function recall(key, sum, gone)
   for _, one in ipairs(gone) do
     local name, part, at = one[1], one[2], nil
     for i, told in ipairs(sum.gone) do at = told[1] == name and i or at end
-    local new = not at and name ~= process and (name == '' or call('HEXISTS', key, 'p:' .. name) == 0)
-    if new or at and later(part, sum.gone[at][2]) then
-      if at then count(sum, table.remove(sum.gone, at)[2], -1) end
+    local there = name ~= '' and call('HGET', key, 'p:' .. name)
+    there = at and sum.gone[at][2] or there and unpacked(there)
+    if name ~= process and (not there or (at or outdated(name, there)) and later(part, there)) then
+      if there then
+        count(sum, there, -1)
+        if at then
+          table.remove(sum.gone, at)
+        else
+          sum.leased, sum.slots = sum.leased - lease_of(there), sum.slots - there.slots
+        end
+      end
       count(sum, part, 1)
       table.insert(sum.gone, name == '' and 1 or #sum.gone + 1, one)
       if name ~= '' then call('HSET', key, 'p:' .. name, pack(part)) end

@@ -26,10 +26,10 @@ class Desk:
     _answered: int = 0
     """The turn of the latest question that was answered."""
 
-    def sync(self, asks: Sequence[Ask]) -> bytes:
+    def sync(self, asks: Sequence[Ask], telling: bool = False) -> bytes:
         """The argument of the script `SYNC`."""
         self._asked = self._next()
-        return _encode((self.process, self.run, self._asked, self._answered, self.epoch, token_hex(8), asks))
+        return _encode((self.process, self.run, self._asked, self._answered, self.epoch, fresh_epoch(), asks, telling))
 
     def synced(self, answer: bytes) -> Synced:
         """What that script answered. Raises msgspec.MsgspecError for anything else."""
@@ -45,6 +45,11 @@ class Desk:
     def _next(self) -> int:
         self._turn += 1
         return self._turn
+
+
+def fresh_epoch() -> str:
+    """A name for an epoch, should one begin."""
+    return token_hex(8)
 
 
 def heard(message: bytes) -> News:

@@ -18,8 +18,8 @@ from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.interfaces import ILive, LiveError
 from agentgateway.stores.live.feed import Feed
 from agentgateway.stores.live.line import Address, Line
-from agentgateway.stores.live.messages import Desk
-from agentgateway.stores.live.scripts import MISSED, SYNC, TELL, Script
+from agentgateway.stores.live.messages import Desk, fresh_epoch
+from agentgateway.stores.live.scripts import ARRIVE, MISSED, SYNC, TELL, Script
 
 PATIENCE: Final = 0.1
 """Seconds that an answer may take."""
@@ -29,9 +29,11 @@ PORTION: Final = 500
 """News fetched at once."""
 
 
-async def _load_scripts(protocol: Any) -> None:
+async def _greet(protocol: Any) -> None:
+    """Load the scripts, and let a server that another one's memory came to be found out before anything is asked."""
     for script in (SYNC, TELL, MISSED):
         await protocol.script_load(script.text)
+    await protocol.execute_command("EVAL", ARRIVE.text, 0, fresh_epoch())
 
 
 @implementer(ILive)
@@ -51,7 +53,7 @@ class RedisLive:
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._questions = Line(self._address, self._reactor, _protocol, _load_scripts)
+        self._questions = Line(self._address, self._reactor, _protocol, _greet)
         self._news = Line(self._address, self._reactor, self._subscriber, self._subscribe)
 
     @classmethod
@@ -65,9 +67,9 @@ class RedisLive:
         self._questions.start()
         self._news.start()
 
-    def sync(self, asks: Sequence[Ask]) -> Deferred[Synced]:
+    def sync(self, asks: Sequence[Ask], telling: bool = False) -> Deferred[Synced]:
         """See `ILive`."""
-        return Deferred.fromCoroutine(self._sync(asks))
+        return Deferred.fromCoroutine(self._sync(asks, telling))
 
     def tell(self, kind: Kind, agent: str, body: bytes, at: int | None = None) -> Deferred[None]:
         """See `ILive`."""
@@ -88,9 +90,9 @@ class RedisLive:
         await self._questions.close()
         self.up = False
 
-    async def _sync(self, asks: Sequence[Ask]) -> Synced:
+    async def _sync(self, asks: Sequence[Ask], telling: bool) -> Synced:
         before = self._desk.epoch
-        answer = await self._run(SYNC, self._desk.sync(asks))
+        answer = await self._run(SYNC, self._desk.sync(asks, telling))
         try:
             synced = self._desk.synced(answer)
         except MsgspecError as error:

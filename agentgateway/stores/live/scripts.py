@@ -22,6 +22,7 @@ class Script:
         return cls(text, sha1(text.encode()).hexdigest())
 
 
-SYNC: Final = Script.of("sums", "gone", "bucket", "sync")
+SYNC: Final = Script.of("server", "sums", "gone", "bucket", "sync")
+ARRIVE: Final = Script.of("server", "arrive")
 TELL: Final = Script.of("tell")
 MISSED: Final = Script.of("missed")

@@ -1,28 +1,30 @@
 --[[
 One process tells what it spent and what it holds of some agents, and is granted more where there is room.
-The values are those of domain/lease.py, packed by msgpack: ARGV[1] = {process, run, turn, latest turn answered, known epoch,
-epoch to begin, asks}, the answer is a `Synced`. `run` is higher with each start of the process; a `turn` of a former run, or
-not above one seen before, came too late. One that was answered and is not known here means that this is an old copy of what there was.
+The values are those of domain/lease.py, packed by msgpack: ARGV[1] = {process, run, turn, latest turn answered, known
+epoch, epoch to begin, asks, whether more is to be told again}, the answer is a `Synced`. `run` is higher with each start of
+the process; a `turn` of a former run, or not above one seen before, came too late. One that was answered and is not known
+here means that this is an old copy of what there was.
 
   ag:a:AGENT    hash: "sum" (over all processes), "p:PROCESS" (what it told last), "caps" (an operator's)
   ag:procs      sorted set: processes by the time they were heard of
   ag:of:PROCESS set: agents it told of
   ag:turns      hash: the last run and turn of each process
-  ag:epoch      {epoch, its begin, whether there was something before it}
+  ag:epoch      {epoch, its begin, whether there was something before it, the server it began on, the end of its grace}
   ag:version    of the latest news
 
 Sums of a stretch of time are {start, cost, calls, errors, input, output, end}; those of a life start at 0, and where
 nobody has told the end yet there is none.
-This script is made of sums.lua, gone.lua, bucket.lua and sync.lua, in this order.
+This script is made of server.lua, sums.lua, gone.lua, bucket.lua and sync.lua, in this order.
 ]]
 local TTL, LINGER, EXACT = 10, 3600, 2 ^ 52
 local STRETCHES = {'hour', 'day', 'life'}
 
 local call, pack, unpacked = redis.call, cmsgpack.pack, cmsgpack.unpack
-local process, run, turn, answered, known, fresh, asks = unpack(unpacked(ARGV[1]))
+local process, run, turn, answered, known, fresh, asks, telling = unpack(unpacked(ARGV[1]))
 local time = call('TIME')
 local seconds, micros = tonumber(time[1]), tonumber(time[2])
 local now = seconds + micros / 1000000
+local epoch
 
 local function nothing(start) return {start, 0, 0, 0, 0, 0} end
 

@@ -1,5 +1,7 @@
-local HEARD = 2.5 -- seconds in which everybody who lives is heard of
-local epoch, members
+local HEARD = 2.5  -- seconds in which everybody who lives is heard of
+local STILL = 5    -- seconds for which one who has more to tell is waited for, each time that it says so
+local LONGEST = 60 -- seconds after which nobody is
+local members
 
 local function keep_epoch() call('SET', 'ag:epoch', pack(epoch)) end
 
@@ -12,7 +14,15 @@ local function doubt()
   end
 end
 
-local function in_grace() return now < epoch[2] + (epoch[3] and TTL or HEARD) end
+local function in_grace() return now < math.max(epoch[2] + (epoch[3] and TTL or HEARD), epoch[5] or 0) end
+
+-- What takes long to be told is waited for.
+local function wait_for_more()
+  local till = math.min(now + STILL, epoch[2] + LONGEST)
+  if not (epoch[3] and in_grace()) or till < (epoch[5] or 0) + 0.5 then return end
+  epoch[5] = till
+  keep_epoch()
+end
 
 local seen = call('HGET', 'ag:turns', process)
 seen = seen and unpacked(seen)
@@ -21,9 +31,10 @@ local late = seen and (seen[1] > run or seen[2] >= turn)
 
 local function begin()
   local kept = call('GET', 'ag:epoch')
-  epoch = kept and unpacked(kept) or {fresh, now, false}
+  epoch = kept and unpacked(kept) or {fresh, now, false, server(), 0}
+  epoch[4] = epoch[4] or ''
   local old_copy = seen and not late and seen[2] < answered and known == epoch[1]
-  if old_copy then epoch = {fresh, now, true} end
+  if old_copy then epoch = {fresh, now, true, epoch[4], 0} end
   if old_copy or not kept then keep_epoch() end
   if known ~= '' and known ~= epoch[1] then doubt() end
 end
@@ -124,7 +135,9 @@ if not late then
   for _, ask in ipairs(known ~= epoch[1] and asks or {}) do
     if remembers(ask) then doubt() end
   end
+  if telling then wait_for_more() end
   for i, ask in ipairs(asks) do grants[i] = answer(ask) end
 end
 clear()
-return pack({now, epoch[1], in_grace(), members or 1, tonumber(call('GET', 'ag:version') or 0), grants})
+local version, begins = tonumber(call('GET', 'ag:version') or 0), in_grace() and not epoch[3]
+return pack({now, epoch[1], in_grace(), members or 1, version, grants, begins})

@@ -14,8 +14,8 @@ from zope.interface import implementer
 from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.interfaces import ILive, LiveError
 from agentgateway.stores.live.feed import Feed
-from agentgateway.stores.live.messages import Desk
-from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
+from agentgateway.stores.live.messages import Desk, fresh_epoch
+from agentgateway.stores.live.scripts import ARRIVE, MISSED, SYNC, TELL
 
 
 class MemoryServer:
@@ -29,7 +29,9 @@ class MemoryServer:
         self.lua = lua51.LuaRuntime(encoding=None)
         self._redis = self.lua.execute(Path(__file__).with_name("redis.lua").read_bytes())
         self._redis.start(now, lambda data: self.table(msgspec.msgpack.decode(data)))
-        self._scripts = {script.digest: self.lua.compile(script.text.encode()) for script in (SYNC, TELL, MISSED)}
+        self._scripts = {
+            script.digest: self.lua.compile(script.text.encode()) for script in (SYNC, TELL, MISSED, ARRIVE)
+        }
         self._redis.begin()
         self._said: dict[str, float] = {}
         self.rounds = 0
@@ -63,6 +65,10 @@ class MemoryServer:
     def restore(self, copy: Any) -> None:
         """Go on with an old copy."""
         self._redis.restore(copy)
+
+    def move(self) -> None:
+        """Be another server, with the same memory."""
+        self._redis.move()
 
     def flush(self) -> None:
         """Forget everything."""
@@ -123,15 +129,16 @@ class MemoryLive:
 
     def start(self, news: Callable[[News], None]) -> None:
         """All there is is told at once."""
+        self.server.run(ARRIVE.digest, fresh_epoch())
         self._feed = Feed(news)
         self.server.listen(self._published)
         self._fetch()
 
-    def sync(self, asks: Sequence[Ask]) -> Deferred[Synced]:
+    def sync(self, asks: Sequence[Ask], telling: bool = False) -> Deferred[Synced]:
         """Answered before this returns."""
         if self.cut:
             return self._down()
-        before, question = self.desk.epoch, self.desk.sync(asks)
+        before, question = self.desk.epoch, self.desk.sync(asks, telling)
         answer = self.desk.synced(msgspec.msgpack.encode(self.server.run(SYNC.digest, question)))
         self.up = True
         if self._feed is not None and self._feed.synced(answer, before):

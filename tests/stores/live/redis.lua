@@ -1,6 +1,7 @@
 -- As much of Redis as the scripts use, in plain tables. Packed values are copies; whole numbers must be exact.
 local data, listeners = {}, {}
 local clock
+local run = 1
 
 local function copy(value, checked)
   if type(value) ~= 'table' then
@@ -68,6 +69,14 @@ function commands.ZREM(key, member)
   at(key)[member] = nil
   drop_empty(key)
 end
+function commands.ZSCORE(key, member)
+  local score = (data[key] or {})[member]
+  return score and string.format('%.17g', score) or false
+end
+function commands.INFO(section)
+  assert(section == 'server')
+  return '# Server\r\nrun_id:' .. string.format('%040x', run) .. '\r\n'
+end
 function commands.ZCARD(key)
   local count = 0
   for _ in pairs(data[key] or {}) do count = count + 1 end
@@ -93,6 +102,7 @@ end
 function commands.PUBLISH(channel, message) for _, listen in ipairs(listeners) do listen(channel, message) end end
 
 redis = {call = function(name, ...) return commands[name](...) end}
+redis.pcall = redis.call
 cmsgpack = {pack = function(value) return copy(value) end}
 
 return {
@@ -107,6 +117,7 @@ return {
   copy = function() return copy(data) end,
   restore = function(copied) data = copy(copied) end,
   flush = function() data = {} end,
+  move = function() run = run + 1 end,
   begin = function() data['ag:epoch'] = {'begun', 0, false} end,
   listen = function(listener) listeners[#listeners + 1] = listener end,
   data = function() return data end,

@@ -142,6 +142,71 @@ class LossTests(Steps):
         self.synced(self.one)
         self.assertEqual(self.granted(self.two, need=101).ceiling, 25)
 
+    def test_another_server(self) -> None:
+        """An old copy is noticed also where nobody asked in between: it is on another server, as a new connection shows."""
+        self.one.start(lambda news: None)
+        self.granted(self.one, need=100, spent=100)
+        before = self.synced(self.two).epoch
+        copy = self.server.copied()
+        self.granted(self.one, spent=900, held=900)
+        self.granted(MemoryLive(self.server, "four"), spent=7)
+        self.server.restore(copy)
+        self.server.move()
+        live = MemoryLive(self.server, "five")
+        live.start(lambda news: None)
+        answer = self.synced(live, asking(self.now, need=700))
+        self.assertEqual((answer.grace, answer.grants[0].ceiling), (True, 0))
+        self.assertNotEqual(answer.epoch, before)
+        self.granted(self.one, spent=900, held=900)
+        self.now += TTL + 1
+        self.synced(self.one)
+        self.assertEqual(self.granted(live, need=101).ceiling, 100 // 6)
+
+    def test_the_same_server(self) -> None:
+        """Any number of connections to the same server are no loss."""
+        self.server.flush()
+        before = self.synced(self.one).epoch
+        for number in range(3):
+            MemoryLive(self.server, f"{number}").start(lambda news: None)
+        self.assertEqual(self.synced(self.one).epoch, before)
+
+    def test_gone_since_the_copy(self) -> None:
+        """Who lived when the copy was made, and spent more and died since, spent what the living remember of it."""
+        self.two.start(lambda news: None)
+        self.granted(self.one, spent=100, held=200, slots=1, max_slots=1)
+        self.granted(self.two)
+        copy = self.server.copied()
+        self.granted(self.one, spent=700, held=900)
+        self.now += TTL + 1
+        self.synced(self.two)
+        gone = self.granted(self.two).gone
+        self.server.restore(copy)
+        self.server.move()
+        self.two.start(lambda news: None)
+        grant = self.granted(self.two, gone=gone)
+        self.assertEqual((grant.hour[0], grant.life[0], grant.leased), (900, 900, 0))
+        self.now += TTL + 1
+        self.synced(self.two)
+        self.assertEqual(self.granted(self.two, slots=1, max_slots=1).life[0], 900)
+        self.granted(MemoryLive(self.server, "one", 2), spent=800)
+        self.assertEqual(self.granted(self.two).life[0], 800)
+
+    def test_much_to_tell(self) -> None:
+        """Who has more to tell says so, and is waited for; not for ever."""
+        self.lose()
+        begun = self.now
+        while self.synced_telling(self.one):
+            self.now += 4
+        self.assertEqual(self.now - begun, 60)
+        self.lose()
+        self.synced_telling(self.one)
+        self.now += TTL + 0.1
+        self.assertFalse(self.synced(self.one).grace)
+
+    def synced_telling(self, live: MemoryLive) -> bool:
+        """Whether there is still grace, for one that tells and has more to tell."""
+        return self.successResultOf(live.sync([asking(self.now, spent=100)], True)).grace
+
     def test_another_epoch(self) -> None:
         """Everybody can tell that it happened."""
         before = self.synced(self.one).epoch
@@ -152,10 +217,10 @@ class LossTests(Steps):
         """A fleet that starts for the first time waits until those could have spoken who would know of a loss."""
         self.server.flush()
         answer = self.synced(self.one, asking(self.now, need=10))
-        self.assertEqual((answer.grace, answer.grants[0].ceiling), (True, 0))
+        self.assertEqual((answer.grace, answer.begins, answer.grants[0].ceiling), (True, True, 0))
         self.now += HEARD
         answer = self.synced(self.one, asking(self.now, need=10))
-        self.assertEqual((answer.grace, answer.grants[0].ceiling), (False, 10))
+        self.assertEqual((answer.grace, answer.begins, answer.grants[0].ceiling), (False, False, 10))
 
     def test_somebody_new_asks_first(self) -> None:
         """One that has just started asks before the others tell: it is lent nothing of what they hold."""
@@ -163,7 +228,8 @@ class LossTests(Steps):
         self.server.flush()
         self.assertEqual(self.granted(self.two, need=900).ceiling, 0)
         self.now += 1
-        self.assertTrue(self.synced(self.one, asking(self.now, held=900)).grace)
+        answer = self.synced(self.one, asking(self.now, held=900))
+        self.assertEqual((answer.grace, answer.begins), (True, False))
         self.now += HEARD
         self.assertEqual(self.granted(self.two, need=900).ceiling, 0)
         self.now += TTL

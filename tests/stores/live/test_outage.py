@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import succeed
 
 from agentgateway.interfaces import LiveError
@@ -80,6 +81,28 @@ class OutageTests(RedisSteps):
         self.assertEqual((seen.hour[0], seen.leased), (100, 200))
         await live.tell("standing", "writer", b"1", at=0)
         await self.until(lambda: len(news) == 2)
+
+    async def test_an_old_file(self) -> None:
+        """A server that begins anew from an old file is as one that lost everything, whoever finds it first."""
+        live, _ = await self.started()
+        now = time.time()
+        await live.sync([asking(now, spent=10, held=300)])
+        self.server.command("SAVE")
+        answer = await live.sync([asking(now, spent=300, held=300, need=900)])
+        held = answer.grants[0].ceiling
+        await live.close()
+        self.server.kill()
+        self.server.start()
+        other, _ = await self.started("two")
+        found = await other.sync([asking(now, need=900)])
+        self.assertTrue(found.grace)
+        self.assertNotEqual(found.epoch, answer.epoch)
+        back = RedisLive.of(self.server.url, "one", 2, reactor)
+        self.addCleanup(back.close)
+        back.start(lambda news: None)
+        await back.sync([asking(now, spent=900, held=held)])
+        found = await other.sync([asking(now)])
+        self.assertEqual((found.grants[0].life[0], found.grants[0].leased), (900, 0))
 
     async def test_flushed(self) -> None:
         """Emptied while it runs: found with the next answer, and news that are told then are heard."""

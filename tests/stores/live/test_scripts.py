@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import agentgateway.stores.live
 from agentgateway.domain.lease import LINGER, TTL
-from agentgateway.stores.live.scripts import MISSED, SYNC, TELL
+from agentgateway.stores.live.scripts import ARRIVE, MISSED, SYNC, TELL
 
 
 class ScriptTests(SynchronousTestCase):
@@ -15,12 +15,12 @@ class ScriptTests(SynchronousTestCase):
 
     def test_digest(self) -> None:
         """EVALSHA finds a script by the SHA-1 of its text, in hexadecimal."""
-        for script in (SYNC, TELL, MISSED):
+        for script in (SYNC, TELL, MISSED, ARRIVE):
             self.assertEqual(script.digest, sha1(script.text.encode()).hexdigest())
 
     def test_every_file_is_used(self) -> None:
         """No file of Lua lies about."""
-        text = "".join(script.text for script in (SYNC, TELL, MISSED))
+        text = "".join(script.text for script in (SYNC, TELL, MISSED, ARRIVE))
         for path in Path(agentgateway.stores.live.__path__[0]).glob("*.lua"):
             self.assertIn(path.read_text(), text)
 
