@@ -21,7 +21,7 @@ REST: Final = 4
 """After an answer nothing is asked for so many times as long as it took."""
 RETRY: Final = 0.25
 """Seconds until the store is asked again that did not answer; twice as many each time that it does not again."""
-PATIENT: Final = 2.0
+PATIENT: Final = 1.0
 """No more than these: the others take who is silent for longer than `TTL` for gone."""
 
 

@@ -380,7 +380,7 @@ class OutageTests(Two):
         self.cut(self.one, 3)
         self.assertTrue(self.one.link.away)
         self.one.live.cut = False
-        run(self.both, 1)
+        run(self.both, 2)
         texts = [alert.text for alert in self.one.alerts]
         self.assertEqual(
             [text.split("(")[0].split(":")[0] for text in texts],

@@ -30,7 +30,7 @@ class PaceTests(SynchronousTestCase):
             portions.append(self.pace.portion)
             pauses.append(self.pace.free_at - 100)
         self.assertEqual(portions, [100, 50, 25, 12, 10, 10, 10, 10])
-        self.assertEqual(pauses, [RETRY, 2 * RETRY, 4 * RETRY, *[PATIENT] * 5])
+        self.assertEqual(pauses, [RETRY, 2 * RETRY, *[PATIENT] * 6])
 
     def test_answered(self) -> None:
         """With quick answers more is asked each time, up to the most, and the next pause is a short one again."""
