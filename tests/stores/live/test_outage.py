@@ -145,6 +145,7 @@ class OutageTests(RedisSteps):
         other, _ = await self.started("two")
         line = live._news
         await self.until(lambda: line.protocol is not None)
+        await live.sync([])  # what was told until now needs no subscription
         before = line.protocol
         before.messageReceived = lambda *message: None
         await other.tell("standing", "writer", b"1")
