@@ -41,19 +41,20 @@ class LinesTests(SynchronousTestCase):
             Settled("a", "c", 4, 1.5),
             Released("a", "c"),
             Counted("a", 2.0, True, 1, 2),
-            Standing("a", Pause("budget", "day", 1.0, None), Caps(1, None, None)),
+            Standing("a", Pause("budget", "day", 1.0, None), Caps(1, None, None), 7, 8),
         ]
         line = (
             b'[["hold","a","c",5,0.5],["settle","a","c",4,1.5],["free","a","c"],["count","a",2.0,true,1,2],'
             b'["standing","a",{"by":"budget","reason":"day","since":1.0,"until":null},'
-            b'{"max_cost_per_hour":1,"max_cost_per_day":null,"max_cost_total":null}]]\n'
+            b'{"max_cost_per_hour":1,"max_cost_per_day":null,"max_cost_total":null},7,8]]\n'
         )
         self.assertEqual(json.loads(encode_event(event)), json.loads(line))
         self.assertEqual(decode_event(line), event)
 
     def test_older(self):
-        """What a version wrote that did not say since when a call holds its money is read as that."""
+        """Versions that did not say since when a call holds its money, or when a word was said, are read as that."""
         self.assertEqual(decode_event(b'[["hold","a","c",5]]\n'), [Reserved("a", "c", 5, 0.0)])
+        self.assertEqual(decode_event(b'[["standing","a",null,null]]\n'), [Standing("a", None, None, 0, 0)])
 
     @given(st.binary(max_size=40))
     def test_garbage(self, data):
