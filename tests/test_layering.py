@@ -42,7 +42,7 @@ LAYERS = {
     },
     "ops": {"ops", "wire", "pipeline", "providers", "domain", "config.schema", "errors", "interfaces", "admin", ""},
     "stores": {"stores", "pipeline", "providers", "domain", "config.schema", "errors", "interfaces"},
-    "workers": {"workers", "ops", "config", "errors", "admin"},
+    "workers": {"workers", "ops", "config", "stores.files", "errors", "admin"},
     "demo": {"demo", "wire", "errors"},
 }
 """Who may import whom, below the files that know everything (service, tap, plugin, cli). "" is the package itself."""

@@ -23,6 +23,7 @@ from agentgateway.ops.listening import Listening, listening
 from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
 from agentgateway.ops.timers import timer
+from agentgateway.stores.files import lock, make_folder
 from agentgateway.workers.child import Worker
 from agentgateway.workers.place import control_of, endpoints
 
@@ -54,6 +55,7 @@ class Supervisor(MultiService):
         self.systemd = Notifier(os.environ)
         self._one_by_one = DeferredLock()
         self._ending: Deferred[None] | None = None
+        self._lock: int | None = None
         if len(os.fsencode(control_of(config.gateway.state_dir, config.workers - 1))) > LONGEST_PATH:
             raise SupervisorError(f"gateway.state_dir: too long a path for sockets in it: {config.gateway.state_dir}")
         admin_token(config.gateway)
@@ -67,10 +69,14 @@ class Supervisor(MultiService):
         Signals(reactor, acts).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def open(self) -> None:
-        """Nothing to do: the workers open the books."""
+        """Have the state folder to itself, once. Raises StoreError. The books in it are the workers' to open."""
+        if self._lock is None:
+            make_folder(self._config.gateway.state_dir)
+            self._lock = lock(os.path.join(self._config.gateway.state_dir, "lock"))
 
     def privilegedStartService(self) -> None:
         """Open the sockets."""
+        self.open()
         for held in self._held.values():
             held.hold()
         super().privilegedStartService()  # type: ignore[no-untyped-call]
@@ -209,6 +215,9 @@ class Supervisor(MultiService):
         await gatherResults([held.stopService() for held in self._held.values()])
         await self._stop(self.workers)
         await maybeDeferred(super().stopService)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def _stop(self, workers: list[Worker]) -> None:
         patience = self._patience()

@@ -16,7 +16,7 @@ from tests.certificates import write_to
 from tests.harness import reactor, until
 from tests.operate.gateway import message
 from tests.operate.test_systemd import Systemd
-from tests.peers import ask, request
+from tests.peers import ask, closed_port, request
 from tests.reality.processes import Process, healthy, start_standin
 from tests.workers.gateway import CONFIG, Workers, alive, started
 
@@ -121,10 +121,17 @@ class RefusedTests(TestCase):
     timeout = 60
 
     async def test_second(self) -> None:
-        """A second gateway on the same port and folder says why it cannot start, and the first one goes on."""
+        """A second gateway on the same folder, or on the same port, says why it cannot start, and the first one goes on."""
         gateway = await started(self)
+        path, port = Path(gateway.path), closed_port()
+        text = path.read_text()
+        path.write_text(text.replace(f"tcp:{gateway.port}:", f"tcp:{port}:"))
         said = await gateway.run("start", status=1)
-        self.assertIn("cannot listen", said)
+        self.assertEqual((said.count("\n"), "is held by another gateway" in said), (1, True), said)
+        path.write_text(text.replace(f"state_dir: {gateway.folder},", f"state_dir: {gateway.folder}/second,"))
+        said = await gateway.run("start", status=1)
+        self.assertEqual((said.count("\n"), "cannot listen" in said), (1, True), said)
+        path.write_text(text)
         self.assertEqual((await ask(self, gateway.port, HEALTH)).status, 200)
         gateway.stop()
         await gateway.ended()

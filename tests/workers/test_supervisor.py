@@ -11,7 +11,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config.load import parse
+from agentgateway.interfaces import StoreError
 from agentgateway.ops.listening import ListenError
+from agentgateway.stores.files import lock
 from agentgateway.workers.child import MARGIN, STEADY
 from agentgateway.workers.supervisor import Supervisor, SupervisorError
 from tests.workers.test_child import Nursery, Spawned
@@ -115,6 +117,16 @@ class SupervisorTests(SynchronousTestCase):
         self.assertEqual(self.notes, [])
         self.ready(self.reactor.spawned[1])
         self.assertEqual(self.notes, ["ready"])
+
+    def test_alone(self) -> None:
+        """A second parent on the same folder opens no socket and says who is there; one that comes later may."""
+        service = self.start()
+        second = Supervisor(parse(Path(self.path).read_text(), self.path, os.environ), self.reactor)
+        for start in (second.open, second.privilegedStartService):
+            self.assertIn("is held by another gateway", str(self.assertRaises(StoreError, start)))
+        self.assertEqual(len(self.ports), 1)
+        self.finish(service)
+        os.close(lock(f"{self.folder}/lock"))
 
     def test_stop(self) -> None:
         """Its sockets are closed first, then all workers are told to stop; it ends with the last of them."""
