@@ -15,7 +15,7 @@ from agentgateway.interfaces import ILive
 from agentgateway.ops.cluster import Cluster
 from agentgateway.ops.fleetclock import FleetClock
 from agentgateway.ops.tidings import Tidings
-from agentgateway.stores.process import next_run, process_id
+from agentgateway.stores.process import home, next_run, process_id
 
 
 @attrs.define(eq=False)
@@ -38,8 +38,8 @@ class Membership:
             return None
         from agentgateway.stores.live.redis import RedisLive  # needs what is installed only with the extra
 
-        process = process_id(config.gateway.state_dir)
-        run = next_run(config.gateway.state_dir, time.time())
+        folder = home(config.store)
+        process, run = process_id(folder), next_run(folder, time.time())
         live = RedisLive.of(config.shared.live.value, process, run, reactor)
         tidings = Tidings(live, process, fleet, moment, reactor, alert)
         return cls(process, live, Link(config.shared.on_outage), FleetClock(), tidings, reactor)

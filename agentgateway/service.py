@@ -22,6 +22,7 @@ from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.pricing import PriceBook
 from agentgateway.domain.windows import Calendar
+from agentgateway.former import FormerWorkers
 from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
@@ -113,6 +114,9 @@ class GatewayService(MultiService):
             self.live.borrowed = cluster.borrowed
             cluster.setServiceParent(self)  # type: ignore[no-untyped-call]
             self._every(BEAT, cluster.beat)
+        link = None if self.membership is None else self.membership.link
+        left = FormerWorkers(config, self._place, link, self._wall, self._reactor, self._alerting("store"))
+        left.setServiceParent(self)  # type: ignore[no-untyped-call]
         if self.traces is not None:
             self.live.listeners.append(self.traces.add)
             self.traces.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -189,15 +193,11 @@ class GatewayService(MultiService):
             store.waits if IFleetHistory.providedBy(store) else None,
         )
 
-    # what the parts ask of each other
-
     def _alerting(self, kind: Kind) -> Callable[[str], None]:
         return lambda text: self.alerts.add(Alert(time.time(), kind, text))
 
     def _moment(self) -> Moment:
         return Moment(self._reactor.seconds(), self._wall())
-
-    # a new configuration, and the end
 
     def reload(self) -> Mapping[str, Any]:
         """Re-read the configuration file: all of it is in force on return, or ConfigError is raised and none of it is."""

@@ -1,13 +1,12 @@
 """A process's place in a fleet, by its configuration."""
 
-import os
 from typing import Any
 
 import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.config.schema import Config, Gateway, Secret, Shared
+from agentgateway.config.schema import Config, Secret, Shared
 from agentgateway.membership import Membership
 
 
@@ -23,13 +22,12 @@ class MembershipTests(SynchronousTestCase):
         self.assertIsNone(self.of(Config()))
 
     def test_shared(self) -> None:
-        """With them the process has a name that it keeps, and an outage goes as configured."""
-        folder = self.mktemp()
+        """With them the process has a name that it keeps beside its books, and an outage goes as configured."""
+        store = f"sqlite:{self.mktemp()}/ledger.sqlite"
         shared = Shared(Secret("redis://127.0.0.1:1"), Secret("postgresql://nobody@127.0.0.1:1/none"), "spend")
-        config = Config(gateway=Gateway(state_dir=folder), shared=shared)
+        config = Config(store=store, shared=shared)
         member = self.of(config)
         self.assertEqual((member.link.on_outage, len(member.process)), ("spend", 16))
         self.assertEqual(self.of(config).process, member.process)
-        self.assertTrue(os.path.isdir(folder))
-        other = attrs.evolve(config, gateway=Gateway(state_dir=self.mktemp()))
+        other = attrs.evolve(config, store=f"sqlite:{self.mktemp()}/ledger.sqlite")
         self.assertNotEqual(self.of(other).process, member.process)

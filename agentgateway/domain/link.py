@@ -39,6 +39,8 @@ class Link:
     """The shared state was lost a moment ago: nothing is granted until everybody has told again."""
     begins: bool = False
     """There is grace only because nobody knows of anything before: it is over in a moment, and calls wait for that."""
+    epoch: str = ""
+    """Of the latest answer: another one each time that the shared state was lost."""
     confirmed: float = -inf
     """When the latest question that was answered had been sent."""
     since: float = -inf

@@ -64,7 +64,6 @@ class Cluster(Service):
     """The question under way."""
     _asked: float = 0.0
     _next: Any = None
-    _epoch: str = ""
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -204,12 +203,12 @@ class Cluster(Service):
             link.urgent |= self.turns.holding
         link.up, link.grace, link.begins = True, synced.grace, synced.begins
         link.members = max(1, synced.members)
-        if synced.epoch != self._epoch:
-            if self._epoch:
+        if synced.epoch != link.epoch:
+            if link.epoch:
                 self.turns.forgotten()
                 self.pace.begin_anew()
             self.tidings.all_again()
-            self._epoch = synced.epoch
+            link.epoch = synced.epoch
         now = self.moment()
         for ask, grant in zip(asks, synced.grants, strict=False):
             agent = self.fleet.get(ask.agent)

@@ -9,7 +9,7 @@ from agentgateway.config.schema import Shared
 from agentgateway.interfaces import IStore, StoreError
 from agentgateway.stores.lanes import ThreadLane
 from agentgateway.stores.memory import MemoryStore
-from agentgateway.stores.process import process_id
+from agentgateway.stores.process import home, process_id
 from agentgateway.stores.sqlite import SqliteStore
 
 Durability = Literal["process", "power"]
@@ -55,10 +55,10 @@ def make_store(
     if scheme not in STORES:
         raise StoreError(f"store: expected one of {', '.join(STORES)}, got {scheme!r}")
     own = STORES[scheme](path, state_dir, reactor, alert, durability)
-    return own if shared is None else _shared(own, shared, log_file, state_dir, reactor, alert)
+    return own if shared is None else _shared(own, shared, log_file, home(url), reactor, alert)
 
 
-def _shared(own: IStore, shared: Shared, log_file: str | None, state_dir: str, reactor: Any, alert: Alert) -> IStore:
+def _shared(own: IStore, shared: Shared, log_file: str | None, folder: str, reactor: Any, alert: Alert) -> IStore:
     """Raises StoreError; what it needs is not installed with every gateway."""
     if log_file is None:
         raise StoreError("audit.log_file is needed with a shared store: history is loaded from it")
@@ -75,6 +75,6 @@ def _shared(own: IStore, shared: Shared, log_file: str | None, state_dir: str, r
     def archive() -> Archive:
         writing = Sessions(reactor, address, 1, WRITING)
         reading = Sessions(reactor, address, READERS, READING, keep=False)
-        return Archive(process_id(state_dir), loader, writing, reading, alert, reactor)
+        return Archive(process_id(folder), loader, writing, reading, alert, reactor)
 
     return SharedStore(own, archive)

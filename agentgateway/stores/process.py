@@ -12,10 +12,15 @@ from agentgateway.stores.files import make_folder, open_file, reason
 _FORM: Final = re.compile(rb"[0-9a-f]{16}\n")
 
 
-def process_id(state_dir: str) -> str:
-    """16 hex digits, kept in the file `process` of a process's own state folder. Raises StoreError."""
-    make_folder(state_dir)
-    path = os.path.join(state_dir, "process")
+def home(store: str) -> str:
+    """The folder in which a process keeps name and number: that of its books, whose sums go by them. `store` names these."""
+    return os.path.dirname(store.partition(":")[2])
+
+
+def process_id(folder: str) -> str:
+    """16 hex digits, kept in the file `process` of a process's `home`. Raises StoreError."""
+    make_folder(folder)
+    path = os.path.join(folder, "process")
     try:
         text = _read(path) if os.path.lexists(path) else _make(path)
     except OSError as error:
@@ -33,13 +38,13 @@ def _read(path: str) -> bytes:
         os.close(fd)
 
 
-def next_run(state_dir: str, now: float) -> int:
+def next_run(folder: str, now: float) -> int:
     """A higher number with each start; `now` in epoch seconds. Raises StoreError.
 
     It is above the one before, whatever the clock says, and by the clock where the folder comes from a backup.
     """
-    make_folder(state_dir)
-    path = os.path.join(state_dir, "run")
+    make_folder(folder)
+    path = os.path.join(folder, "run")
     try:
         text = _read(path) if os.path.lexists(path) else b"0"
         run = max(int(text) + 1, int(now))

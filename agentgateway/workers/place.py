@@ -2,9 +2,12 @@
 
 All workers read the same file. Each keeps books, a log and a management socket of its own, below the state folder that
 the file names; sockets, shared stores and the admin token are common to them.
+
+Worker 0 keeps books and log where a single process does, so that what one has spent is there for the other.
 """
 
 import os
+import re
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +21,7 @@ from agentgateway.ops.systemd import Notifier
 
 SIGN: Final = 1.0
 """Seconds between two signs of life."""
+_FOLDER: Final = re.compile(r"worker-[1-9]\d{0,2}")
 
 
 def folder_of(state_dir: str, number: int) -> str:
@@ -28,6 +32,34 @@ def folder_of(state_dir: str, number: int) -> str:
 def control_of(state_dir: str, number: int) -> str:
     """The socket on which worker `number` answers for itself alone."""
     return os.path.join(folder_of(state_dir, number), "control.sock")
+
+
+def books_of(config: Config, state_dir: str, number: int) -> Config:
+    """`config` with the books and the log of worker `number`, where `state_dir` is the folder of all of them."""
+    folder = folder_of(state_dir, number)
+    log = config.audit.log_file
+    return attrs.evolve(
+        config,
+        gateway=attrs.evolve(config.gateway, state_dir=folder),
+        audit=attrs.evolve(config.audit, log_file=log and numbered(log, number)),
+        store=f"sqlite:{folder}/ledger.sqlite" if number else config.store,
+    )
+
+
+def numbered(path: str, number: int) -> str:
+    """`audit.jsonl` as `audit-1.jsonl`, that of worker 0 as it is: no two processes write one file."""
+    stem, ending = os.path.splitext(path)
+    return f"{stem}-{number}{ending}" if number else path
+
+
+def former(state_dir: str, count: int) -> list[int]:
+    """Workers that have left books in `state_dir`, and are none of the first `count`."""
+    try:
+        names = os.listdir(state_dir)
+    except OSError:
+        return []
+    numbers = [int(name.removeprefix("worker-")) for name in names if _FOLDER.fullmatch(name)]
+    return sorted(k for k in numbers if k >= count and os.path.exists(f"{folder_of(state_dir, k)}/ledger.sqlite"))
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -60,19 +92,9 @@ class Place(msgspec.Struct, frozen=True):
     def own(self, config: Config) -> Config:
         """The file's configuration as it is for this worker. Raises AdminTokenError."""
         common = config.gateway
-        folder = folder_of(common.state_dir, self.number)
-        return attrs.evolve(
-            config,
-            gateway=attrs.evolve(common, state_dir=folder, admin_token=admin_token(common).secret),
-            audit=attrs.evolve(config.audit, log_file=self._log(config.audit.log_file)),
-            admin=self._admin(config.admin),
-            store=f"sqlite:{folder}/ledger.sqlite",
-        )
-
-    def _log(self, path: str | None) -> str | None:
-        """`audit.jsonl` as `audit-1.jsonl`: no two processes write one file."""
-        stem, ending = os.path.splitext(path or "")
-        return path and f"{stem}-{self.number}{ending}"
+        own = books_of(config, common.state_dir, self.number)
+        gateway = attrs.evolve(own.gateway, admin_token=admin_token(common).secret)
+        return attrs.evolve(own, gateway=gateway, admin=self._admin(config.admin))
 
     def _admin(self, admin: Admin) -> Admin:
         """Each has a manhole of its own on a UNIX socket, named as its log is; any other is the first worker's."""
@@ -81,7 +103,7 @@ class Place(msgspec.Struct, frozen=True):
         kind, given = arguments(admin.manhole)
         if kind != "unix":
             return admin if self.number == 0 else Admin()
-        address = (self._log(given.pop("address")) or "").replace("\\", "\\\\").replace(":", "\\:")
+        address = numbered(given.pop("address"), self.number).replace("\\", "\\\\").replace(":", "\\:")
         return attrs.evolve(
             admin, manhole=":".join(["unix", address, *(f"{key}={value}" for key, value in given.items())])
         )

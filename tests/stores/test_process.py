@@ -5,7 +5,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.interfaces import StoreError
-from agentgateway.stores.process import next_run, process_id
+from agentgateway.stores.process import home, next_run, process_id
 
 
 class ProcessIdTests(SynchronousTestCase):
@@ -19,6 +19,10 @@ class ProcessIdTests(SynchronousTestCase):
         self.assertEqual(process_id(folder), name)
         self.assertNotEqual(process_id(other), name)
         self.assertEqual(os.listdir(folder), ["process"])
+
+    def test_home(self):
+        """It is beside the books that it stands for."""
+        self.assertEqual(home("sqlite:/var/lib/a:b/ledger.sqlite"), "/var/lib/a:b")
 
     def test_damaged(self):
         """A file that says anything else is refused: others would take this process for two."""

@@ -96,7 +96,7 @@ class Workers(Gateway):
     def records(self) -> list[dict[str, Any]]:
         """All lines of all workers' audit logs, each of which has to be whole."""
         found = []
-        for path in self.folder.glob("audit-*.jsonl"):
+        for path in self.folder.glob("audit*.jsonl"):
             lines = path.read_text().split("\n")
             assert lines.pop() == ""
             found += [json.loads(line) for line in lines]

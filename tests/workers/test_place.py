@@ -11,7 +11,7 @@ from agentgateway.admin import admin_token
 from agentgateway.config.changes import changes
 from agentgateway.config.load import parse
 from agentgateway.config.schema import Config, Secret
-from agentgateway.workers.place import PipeNotifier, Place, endpoints
+from agentgateway.workers.place import PipeNotifier, Place, endpoints, former
 
 SHARED = "store: {live: 'redis://h', history: 'postgresql://h/d'}\nworkers: 2\n"
 
@@ -29,15 +29,24 @@ class PlaceTests(SynchronousTestCase):
         return parse(f"gateway: {{state_dir: {self.folder}}}\n{SHARED}{more}", "gateway.yaml", {})
 
     def test_books(self) -> None:
-        """Each has a folder, books and an audit log of its own."""
+        """Each has a folder, books and an audit log of its own; the first one those that a single process has."""
         config = self.config("audit: {log_file: logs/audit.jsonl}")
         own = [place.own(config) for place in self.places]
         self.assertEqual([one.gateway.state_dir for one in own], [f"{self.folder}/worker-{n}" for n in (0, 1)])
-        self.assertEqual([one.store for one in own], [f"sqlite:{self.folder}/worker-{n}/ledger.sqlite" for n in (0, 1)])
-        self.assertEqual([one.audit.log_file for one in own], ["logs/audit-0.jsonl", "logs/audit-1.jsonl"])
+        self.assertEqual([one.store for one in own], [config.store, f"sqlite:{self.folder}/worker-1/ledger.sqlite"])
+        self.assertEqual([one.audit.log_file for one in own], ["logs/audit.jsonl", "logs/audit-1.jsonl"])
         self.assertEqual([one.shared for one in own], [config.shared] * 2)
         silent = attrs.evolve(config, audit=attrs.evolve(config.audit, log_file=None))
         self.assertIsNone(self.places[0].own(silent).audit.log_file)
+
+    def test_former(self) -> None:
+        """Workers that left books behind and are not started any more are found by their folders."""
+        self.assertEqual(former(self.folder, 1), [])
+        for name in ("worker-0", "worker-1", "worker-2", "worker-03", "worker-10", "worker-x"):
+            os.makedirs(f"{self.folder}/{name}")
+            Path(self.folder, name, "ledger.sqlite").touch()
+        os.makedirs(f"{self.folder}/worker-5")
+        self.assertEqual((former(self.folder, 1), former(self.folder, 2)), ([1, 2, 10], [2, 10]))
 
     def test_token(self) -> None:
         """All have the same admin token: the configured one, else the one in the folder of all."""
@@ -51,7 +60,7 @@ class PlaceTests(SynchronousTestCase):
         """Each has a manhole on a Unix socket; on a port, which only one can have, the first has it."""
         config = self.config("admin: {manhole: 'unix:a\\:b/manhole.sock:mode=600'}")
         own = [place.own(config).admin.manhole for place in self.places]
-        self.assertEqual(own, [f"unix:a\\:b/manhole-{n}.sock:mode=600" for n in (0, 1)])
+        self.assertEqual(own, [f"unix:a\\:b/manhole{n}.sock:mode=600" for n in ("", "-1")])
         config = self.config("admin: {manhole: 'tcp:2222', authorized_keys: keys}")
         own = [place.own(config).admin.manhole for place in self.places]
         self.assertEqual(own, ["tcp:2222", None])

@@ -52,7 +52,7 @@ class OneGatewayTests(Base):
         self.assertEqual((failures, lost(answers)), ([], []))
         ids = sorted(answer.one(b"x-agentgateway-request-id") for answer in answers)
         self.assertEqual(sorted(one["id"] for one in gateway.records()), ids)
-        served = [len(path.read_text().splitlines()) for path in sorted(gateway.folder.glob("audit-*.jsonl"))]
+        served = [len(path.read_text().splitlines()) for path in sorted(gateway.folder.glob("audit*.jsonl"))]
         self.assertEqual(len(served), 2)
         self.assertGreater(min(served), len(ids) // 10, "one worker has served nearly all")
         for _ in range(4):  # on connections of their own: by both
@@ -136,7 +136,7 @@ class OneGatewayTests(Base):
         """SIGUSR1 makes every worker open its log anew: what comes later is in new files."""
         gateway = await started(self)
         await self.under_load(gateway, until(lambda: True), 100)
-        logs = sorted(gateway.folder.glob("audit-*.jsonl"))
+        logs = sorted(gateway.folder.glob("audit*.jsonl"))
         for log in logs:
             log.rename(log.with_suffix(".old"))
         gateway.send(signal.SIGUSR1)
