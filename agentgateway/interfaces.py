@@ -13,8 +13,9 @@ from zope.interface import Attribute, Interface
 
 from agentgateway.domain.account import Account
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.batch import is_error
 from agentgateway.domain.caps import Reservation
-from agentgateway.domain.history import Point, is_error
+from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record, Reserved
 from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.domain.ledger import Ledger

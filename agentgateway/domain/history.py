@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.batch import Batch
 from agentgateway.domain.series import KEPT, MINUTE, ROW, Bucket, Series
 
 ALL: Final = ""
@@ -17,13 +18,6 @@ MAX_SERIES: Final = 3000
 def provider_key(name: str) -> str:
     """The key of a provider's series; no agent's id has a slash."""
     return "/" + name
-
-
-def is_error(record: AuditRecord) -> bool:
-    """Whether a call counts as an error: a 5xx, 429, time-out, refused connection or truncated stream."""
-    if record.outcome != "upstream_error":
-        return record.outcome == "truncated"
-    return record.status >= 500 or record.status == 429 or record.status < 400
 
 
 @attrs.frozen
@@ -42,14 +36,25 @@ class History:
 
     _series: dict[str, Series] = attrs.Factory(dict)
 
-    def add(self, record: AuditRecord, now: float) -> None:
-        """A call that ended at `now` (epoch seconds)."""
-        error = is_error(record)
-        self._of(ALL).add(record, error, now)
-        if record.agent is not None:
-            self._of(record.agent).add(record, error, now)
-        if record.provider is not None:
-            self._of(provider_key(record.provider)).add(record, error, now)
+    def add(self, records: Iterable[AuditRecord], now: float) -> Batch:
+        """Calls that ended by `now` (epoch seconds); their sums."""
+        batches: dict[tuple[str | None, str | None], Batch] = {}
+        for record in records:
+            whose = record.agent, record.provider
+            batch = batches.get(whose)
+            if batch is None:
+                batch = batches[whose] = Batch()
+            batch.add(record)
+        whole = Batch()
+        for (agent, provider), batch in batches.items():
+            whole.join(batch)
+            if agent is not None:
+                self._of(agent).add(batch, now)
+            if provider is not None:
+                self._of(provider_key(provider)).add(batch, now)
+        if batches:
+            self._of(ALL).add(whole, now)
+        return whole
 
     def get(self, key: str) -> Series | None:
         """The series of a key, if it has one."""

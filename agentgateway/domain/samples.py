@@ -2,12 +2,15 @@
 
 from array import array
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
 SAMPLES: Final = 128
 """Values that are kept."""
+FEW: Final = 10
+"""So many are put in their places sooner than all are sorted anew."""
 
 
 def quantiles(ordered: "array[float] | list[float]") -> tuple[float, float]:
@@ -39,6 +42,16 @@ class Samples:
             latest[place] = value
             self._oldest = (place + 1) % SAMPLES
         insort(ordered, latest[place])  # as it was rounded, so that it is found again
+
+    def extend(self, values: Sequence[float]) -> None:
+        """More, in the order they came."""
+        if len(values) < FEW:
+            for value in values:
+                self.add(value)
+            return
+        latest, oldest = self._latest, self._oldest
+        self._latest = (latest[oldest:] + latest[:oldest] + array("f", values[-SAMPLES:]))[-SAMPLES:]
+        self._ordered, self._oldest = array("f", sorted(self._latest)), 0
 
     def quantiles(self) -> tuple[float, float]:
         """The median and the 95th percentile; zeros of nothing."""

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from agentgateway.domain.audit import AuditRecord
-from agentgateway.domain.money import NANO
+from agentgateway.domain.batch import Batch
 from agentgateway.domain.samples import SAMPLES, Samples, quantiles
 
 MINUTE: Final = 60
@@ -44,28 +43,26 @@ class Bucket:
     input_tokens: int = 0
     output_tokens: int = 0
     latencies: "array[float]" = attrs.Factory(lambda: array("f"))
+    """Of the latest calls; the latest `SAMPLES` of them tell."""
     firsts: "array[float]" = attrs.Factory(lambda: array("f"))
 
-    def add(self, record: AuditRecord, error: bool) -> None:
-        """One more call."""
-        if record.outcome == "refused":
-            self.refused += 1
-            return
-        self.cost += round(record.cost_usd * NANO)
-        self.errors += error
-        self.input_tokens += record.input_tokens
-        self.output_tokens += record.output_tokens
-        _sample(self.latencies, self.calls, record.latency_ms)
-        if record.ttfb_ms is not None:
-            _sample(self.firsts, self.calls, record.ttfb_ms)
-        self.calls += 1
+    def add(self, batch: Batch) -> None:
+        """More calls."""
+        self.cost += batch.cost
+        self.calls += batch.calls
+        self.errors += batch.errors
+        self.refused += batch.refused
+        self.input_tokens += batch.input_tokens
+        self.output_tokens += batch.output_tokens
+        _extend(self.latencies, batch.latencies)
+        _extend(self.firsts, batch.firsts)
 
     @property
     def values(self) -> tuple[float, ...]:
         """As in `COLUMNS`."""
         large = [min(_MOST, one) for one in (self.cost, self.input_tokens, self.output_tokens)]
         sums = (self.at, large[0], self.calls, self.errors, self.refused, *large[1:])
-        return (*sums, *quantiles(sorted(self.latencies)), *quantiles(sorted(self.firsts)))
+        return (*sums, *quantiles(sorted(self.latencies[-SAMPLES:])), *quantiles(sorted(self.firsts[-SAMPLES:])))
 
     @property
     def row(self) -> bytes:
@@ -81,11 +78,10 @@ class Bucket:
         return cls(at, cost, calls, errors, refused, input_tokens, output_tokens, *samples)
 
 
-def _sample(samples: "array[float]", number: int, value: float) -> None:
-    if len(samples) < SAMPLES:
-        samples.append(value)
-    else:
-        samples[number % SAMPLES] = value
+def _extend(samples: "array[float]", values: list[float]) -> None:
+    samples.extend(values)
+    if len(samples) > 2 * SAMPLES:
+        del samples[:-SAMPLES]
 
 
 @attrs.define(eq=False)
@@ -142,15 +138,12 @@ class Series:
     """The same to the first byte."""
     _spark: tuple[int, list[int]] = (0, [])
 
-    def add(self, record: AuditRecord, error: bool, now: float) -> None:
-        """One more call."""
-        self.minutes.at(now).add(record, error)
-        self.tens.at(now).add(record, error)
-        if record.outcome == "refused":
-            return
-        self.latencies.add(record.latency_ms)
-        if record.ttfb_ms is not None:
-            self.firsts.add(record.ttfb_ms)
+    def add(self, batch: Batch, now: float) -> None:
+        """More calls."""
+        self.minutes.at(now).add(batch)
+        self.tens.at(now).add(batch)
+        self.latencies.extend(batch.latencies)
+        self.firsts.extend(batch.firsts)
 
     def hour(self, now: float) -> tuple[int, int]:
         """Calls, and errors among them, of the last sixty minutes."""

@@ -102,7 +102,7 @@ def remember(service: Any, at: float, record: AuditRecord) -> None:
     if time.time() - at < 60:
         service.dashboard.feed.pending.append(record)
     else:
-        service.dashboard.history.add(record, at)
+        service.dashboard.history.add([record], at)
     service.live.tail.append(record)
     agent = service.live.fleet.get(record.agent)
     agent.last_call, agent.last_model, agent.last_provider = at, record.model, record.provider

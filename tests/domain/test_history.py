@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.domain.history import ALL, MAX_SERIES, History, Point, is_error, provider_key
+from agentgateway.domain.history import ALL, MAX_SERIES, History, Point, provider_key
 from agentgateway.domain.series import MINUTE, TEN_MINUTES
 from tests.domain.test_series import NOON, record
 
@@ -11,7 +11,7 @@ def history(*calls: tuple[float, str]) -> History:
     """A history of calls: seconds after noon, and the agent."""
     made = History()
     for at, agent in calls:
-        made.add(record(agent=agent, provider="openai"), NOON + at)
+        made.add([record(agent=agent, provider="openai")], NOON + at)
     return made
 
 
@@ -21,7 +21,7 @@ class HistoryTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """A call counts for its agent, for its provider and for all; one of nobody known counts for all."""
         made = history((0, "coder"), (1, "writer"))
-        made.add(record(agent=None, provider=None, outcome="refused"), NOON)
+        made.add([record(agent=None, provider=None, outcome="refused")], NOON)
         counts = [made.get(key).minutes.columns(NOON)["calls"] for key in (ALL, "coder", provider_key("openai"))]
         self.assertEqual(counts, [[2], [1], [2]])
         self.assertEqual(made.get(ALL).minutes.columns(NOON)["refused"], [1])
@@ -33,14 +33,6 @@ class HistoryTests(SynchronousTestCase):
         self.assertIsNone(made.get("first"))
         self.assertIsNotNone(made.get(f"agent-{MAX_SERIES - 1}"))
         self.assertEqual(made.get(ALL).minutes.columns(NOON + 1)["calls"], [MAX_SERIES + 1])
-
-    def test_errors(self) -> None:
-        """Errors are a provider's: 5xx, 429, no answer and a stream that broke off; a caller's mistakes are not."""
-        wrong = [("upstream_error", 500), ("upstream_error", 429), ("upstream_error", 200), ("truncated", 200)]
-        fine = [("ok", 200), ("upstream_error", 404), ("refused", 503), ("client_gone", 200), ("cut", 200)]
-        for outcome, status in wrong + fine:
-            call = record(outcome=outcome, status=status)
-            self.assertEqual(is_error(call), (outcome, status) in wrong, (outcome, status))
 
 
 class StoringTests(SynchronousTestCase):
@@ -69,7 +61,7 @@ class StoringTests(SynchronousTestCase):
         points |= {(point.key, point.span, point.at): point for point in before.end()}
         after = History()
         after.restore(points.values(), NOON + 702)
-        after.add(record(agent="coder"), NOON + 702)
+        after.add([record(agent="coder")], NOON + 702)
         series = after.get("coder")
         self.assertEqual(series.minutes.columns(NOON + 702)["calls"], [1, 1, 3])
         self.assertEqual(series.tens.columns(NOON + 702)["calls"], [2, 3])

@@ -22,6 +22,17 @@ class SampleTests(SynchronousTestCase):
         self.assertEqual(samples.quantiles(), quantiles(sorted(latest)))
         self.assertEqual(len(samples), len(latest))
 
+    @given(st.lists(st.lists(st.floats(0, 1e6), max_size=2 * SAMPLES), max_size=5))
+    def test_many_at_once(self, parts: list[list[float]]) -> None:
+        """Values that come together are as values that come one by one, whatever follows."""
+        together, singly = Samples(), Samples()
+        for part in parts:
+            together.extend(part)
+            for value in part:
+                singly.add(value)
+            self.assertEqual(together.quantiles(), singly.quantiles())
+        self.assertEqual(len(together), len(singly))
+
     def test_quantiles(self) -> None:
         """Of a hundred values the middle one and the 95th; of nothing, nothing."""
         self.assertEqual(quantiles([float(number) for number in range(100)]), (50.0, 95.0))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.domain.batch import Batch
 from agentgateway.domain.samples import SAMPLES
 from agentgateway.domain.series import COLUMNS, MINUTE, SPARK, TEN_MINUTES, Bucket, Series, Track
 
@@ -35,6 +36,13 @@ def record(**changes: object) -> AuditRecord:
     return msgspec.structs.replace(RECORD, **changes)
 
 
+def batch(record: AuditRecord, error: bool = False) -> Batch:
+    """One call, perhaps one that went wrong."""
+    one = Batch()
+    one.add(msgspec.structs.replace(record, outcome="truncated") if error else record)
+    return one
+
+
 class SeriesTests(SynchronousTestCase):
     """One series."""
 
@@ -42,7 +50,7 @@ class SeriesTests(SynchronousTestCase):
         """Calls of one minute are added up, the next minute begins anew, and a minute without calls is left out."""
         series = Series()
         for at in (0, 59.9, 60, 200):
-            series.add(record(), False, NOON + at)
+            series.add(batch(record()), NOON + at)
         columns = series.minutes.columns(NOON + 200)
         self.assertEqual(columns["at"], [NOON, NOON + 60, NOON + 180])
         self.assertEqual(columns["calls"], [2, 1, 1])
@@ -53,7 +61,7 @@ class SeriesTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A refusal is counted apart: it is no call, and its latency says nothing of a provider."""
         series = Series()
-        series.add(record(outcome="refused", latency_ms=0.1), False, NOON)
+        series.add(batch(record(outcome="refused", latency_ms=0.1)), NOON)
         columns = series.minutes.columns(NOON)
         self.assertEqual((columns["calls"], columns["refused"], columns["p50_ms"]), ([0], [1], [0.0]))
 
@@ -61,7 +69,7 @@ class SeriesTests(SynchronousTestCase):
         """Minutes are kept for an hour, ten minutes for a day, however many calls there are."""
         series = Series()
         for at in range(0, 2 * 86_400, 30):
-            series.add(record(), False, NOON + at)
+            series.add(batch(record()), NOON + at)
         end = NOON + 2 * 86_400
         self.assertLessEqual(len(series.minutes.columns(end)["at"]), 60)
         self.assertLessEqual(len(series.tens.columns(end)["at"]), 144)
@@ -70,18 +78,18 @@ class SeriesTests(SynchronousTestCase):
     def test_clock_back(self) -> None:
         """After the clock was set back, calls are added to the minute it was."""
         series = Series()
-        series.add(record(), False, NOON + 120)
-        series.add(record(), False, NOON)
+        series.add(batch(record()), NOON + 120)
+        series.add(batch(record()), NOON)
         self.assertEqual(series.minutes.columns(NOON + 120)["calls"], [2])
 
     def test_spark(self) -> None:
         """A sparkline has the latest half hour, a number a minute, this one last."""
         series = Series()
         for at in (0, 60, 60, 180):
-            series.add(record(), False, NOON + at)
+            series.add(batch(record()), NOON + at)
         spark = series.spark(NOON + 180)
         self.assertEqual((len(spark), spark[-4:]), (SPARK, [1, 2, 0, 1]))
-        series.add(record(), False, NOON + 181)
+        series.add(batch(record()), NOON + 181)
         self.assertEqual(series.spark(NOON + 181)[-1], 2)
         self.assertEqual(series.spark(NOON + 240)[-5:], [1, 2, 0, 2, 0])
 
@@ -89,14 +97,14 @@ class SeriesTests(SynchronousTestCase):
         """The last sixty minutes, whatever the clock hour."""
         series = Series()
         for at in (0, 1800, 3700):
-            series.add(record(), at == 1800, NOON + at)
+            series.add(batch(record(), at == 1800), NOON + at)
         self.assertEqual(series.hour(NOON + 3700), (2, 1))
 
     def test_samples(self) -> None:
         """Quantiles are of the latest calls, and many calls take no more memory than some."""
         series = Series()
         for number in range(3 * SAMPLES):
-            series.add(record(latency_ms=1.0 if number < 2 * SAMPLES else 9.0), False, NOON)
+            series.add(batch(record(latency_ms=1.0 if number < 2 * SAMPLES else 9.0)), NOON)
         self.assertEqual(len(series.latencies), SAMPLES)
         self.assertEqual(series.latencies.quantiles(), (9.0, 9.0))
 
@@ -109,23 +117,23 @@ class RowTests(SynchronousTestCase):
         """Whatever a provider claims, a span can be written down and read again."""
         bucket = Bucket(int(NOON))
         for _ in range(calls):
-            bucket.add(record(input_tokens=tokens, cost_usd=cost), False)
+            bucket.add(batch(record(input_tokens=tokens, cost_usd=cost)))
         again = Bucket.of(bucket.row)
         self.assertEqual(again.values[: len(COLUMNS) - 4], bucket.values[: len(COLUMNS) - 4])
 
     def test_goes_on(self) -> None:
         """A span that was written down half goes on where it was."""
         bucket = Bucket(int(NOON))
-        bucket.add(record(), True)
+        bucket.add(batch(record(), True))
         again = Bucket.of(bucket.row)
-        again.add(record(), False)
+        again.add(batch(record()))
         self.assertEqual((again.calls, again.errors, again.cost), (2, 1, 500_000_000))
 
     def test_take(self) -> None:
         """What was closed is handed out once, with the current span as it is."""
         track = Track(MINUTE)
-        track.at(NOON).add(record(), False)
-        track.at(NOON + 60).add(record(), False)
+        track.at(NOON).add(batch(record()))
+        track.at(NOON + 60).add(batch(record()))
         self.assertEqual([Bucket.of(row).at for row in track.take()], [NOON, NOON + 60])
         self.assertEqual([Bucket.of(row).at for row in track.take()], [NOON + 60])
         self.assertEqual(Track(TEN_MINUTES).take(), [])

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.domain.series import COLUMNS, KEPT, MINUTE, ROW, Track
 from agentgateway.interfaces import StoreBusy
 from agentgateway.ops.dashboard.charts import Chart, columns, joined
-from tests.domain.test_series import NOON, record
+from tests.domain.test_series import NOON, batch, record
 
 
 def row(at: int, calls: int) -> tuple[Any, ...]:
@@ -23,7 +23,7 @@ class ChartTests(SynchronousTestCase):
         """Just now."""
         self.track = Track(MINUTE)
         for _ in range(2):
-            self.track.at(NOON).add(record(), False)
+            self.track.at(NOON).add(batch(record()))
 
     def calls(self, chart: Chart | None) -> list[tuple[int, int]]:
         """(minute from noon, calls)"""
