@@ -1,12 +1,13 @@
 """The books: audit log, journal and store as one. What the kernel has been handed here survives a killed process."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from agentgateway.config.schema import Config
 from agentgateway.domain.audit import AuditRecord, lost_record
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.ledger import Ledger
+from agentgateway.domain.logquery import millis
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.standing import Standing
 from agentgateway.interfaces import Change, Recovered, Snapshot
@@ -15,6 +16,8 @@ from agentgateway.stores.make import make_store
 from agentgateway.wire.outbox import Outbox
 
 Alerting = Callable[[str], None]
+LAST: Final = "last"
+"""Beside an account's money in its snapshot: when, and with which model at which provider, the agent called last."""
 
 
 class Books:
@@ -28,6 +31,7 @@ class Books:
         What is written down in a turn of the reactor goes to the kernel in one write, before anything leaves by `outbox`.
         """
         self._ledger = ledger
+        self._fleet: Fleet
         self._changes: list[Change] = []
         self._opened = False
         self._shared = config.shared is not None
@@ -45,12 +49,13 @@ class Books:
         Not done when the service is made: `twistd` forks between that and starting, and a database must not be forked.
         """
         recovered = self.store.open()
-        self._opened = True
+        self._fleet, self._opened = fleet, True
         audited, append = self.log.latest(), self._changes.append
         for lost in recovered.into(self._ledger, append, now.wall, audited, self._shared):
             self.log.append(lost_record(lost, now.wall))
         self.flush()
         fleet.restore(recovered.standings, now)
+        _remember(fleet, recovered.snapshots, audited.values())
         return recovered
 
     def append(self, record: AuditRecord) -> None:
@@ -88,4 +93,21 @@ class Books:
         self.log.close()
 
     def _snapshot_of(self, agent: str) -> Snapshot:
-        return self._ledger.account(agent).snapshot()
+        money, state = self._ledger.account(agent).snapshot(), self._fleet.get(agent)
+        return money if state is None else {**money, LAST: [state.last_call, state.last_model, state.last_provider]}
+
+
+def _remember(fleet: Fleet, snapshots: Mapping[str, Snapshot], audited: Iterable[AuditRecord]) -> None:
+    """When and what agents called last: as of the latest checkpoint, and by the log since."""
+    for agent, snapshot in snapshots.items():
+        state = fleet.get(agent)
+        if state is not None and LAST in snapshot:
+            state.last_call, state.last_model, state.last_provider = snapshot[LAST]
+    for record in audited:
+        state = fleet.get(record.agent or "")
+        if state is None or record.provider is None or record.outcome == "refused":
+            continue
+        at, known = millis(record.ts) / 1000, state.last_call or 0.0
+        if at > known - 0.001:  # the record's time has no finer parts
+            state.last_call = max(at, known)
+            state.last_model, state.last_provider = record.model or state.last_model, record.provider

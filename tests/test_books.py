@@ -4,10 +4,12 @@ import json
 import os
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.books import Books
+from agentgateway.domain.audit import iso, record_of_change
 from agentgateway.domain.fleet import Fleet
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.pricing import PriceBook
@@ -128,6 +130,34 @@ class KilledTests(SynchronousTestCase):
         life = self.again()
         self.check(life)
         self.assertEqual(len(self.audited()), 4)
+
+    def last(self, life: Life) -> tuple[Any, ...]:
+        """When and what the agent called last."""
+        agent = life.fleet.get("writer")
+        assert agent is not None
+        return agent.last_call, agent.last_model, agent.last_provider
+
+    def test_last_call(self) -> None:
+        """When an agent last called, and with which model, is known after a kill, by the log."""
+        self.assertEqual(self.last(self.again()), (NOW.wall, "gpt-4o", "openai"))
+
+    def test_last_call_of_old(self) -> None:
+        """It is known also where the log has begun anew since, by the latest checkpoint."""
+        store = self.life.books.store
+        store._write(store._take(self.life.books._snapshot_of))
+        self.life.kill()
+        os.remove(os.path.join(self.folder, "audit.jsonl"))
+        self.assertEqual(self.last(self.again()), (NOW.wall, "gpt-4o", "openai"))
+
+    def test_no_calls(self) -> None:
+        """What was refused, or an operator did, is no call, and a line that is older than the checkpoint changes nothing."""
+        [answered] = self.life.books.log.tail
+        others = {"refused": iso(NOW.wall + 5), "ok": iso(NOW.wall - 5)}
+        for number, (outcome, ts) in enumerate(others.items()):
+            self.life.books.append(replace(answered, id=f"{number}", outcome=outcome, ts=ts, model="other"))
+        self.life.books.append(record_of_change("1", NOW.wall + 9, "writer", "POST", "/api", "pause"))
+        self.life.books.flush()
+        self.assertEqual(self.last(self.again()), (NOW.wall, "gpt-4o", "openai"))
 
     def test_pauses_and_caps(self) -> None:
         """A pause stands after a kill."""
