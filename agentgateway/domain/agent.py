@@ -49,6 +49,8 @@ class AgentState:
     last_call: float | None = None
     last_model: str | None = None
     last_provider: str | None = None
+    _warned: dict[str, tuple[int, int | None, float]] = attrs.Factory(dict)
+    """The latest warning of each cap: its limit, its window's end, and the fraction."""
 
     @property
     def id(self) -> str:
@@ -139,6 +141,15 @@ class AgentState:
         """Its parts of rates that belong to a fleet."""
         buckets = [self.bucket, self.tokens, *self.rules.buckets()]
         return [bucket for bucket in buckets if isinstance(bucket, LentBucket)]
+
+    def is_news(self, crossing: Crossing) -> bool:
+        """Whether this warning is the first of its kind: what a fleet forgets and is told again brings it again."""
+        cap, fraction = crossing.cap, crossing.fraction
+        limit, end, warned = self._warned.get(cap.name, (0, None, 0.0))
+        if (limit, end) == (cap.limit, cap.resets_at) and fraction <= warned:
+            return False
+        self._warned[cap.name] = (cap.limit, cap.resets_at, fraction)
+        return True
 
     @property
     def budget(self) -> Budget:

@@ -187,6 +187,8 @@ class Fleet:
         if crossing.fraction >= 1:
             self.watch_budget(agent, now)
             return
+        if not agent.is_news(crossing):
+            return
         text = f"{agent.id} has spent {crossing.fraction:.0%} of its budget of ${dollars(cap.limit)} ({cap.name})"
         once = TOLD_ONCE if cap.resets_at is None else max(TOLD_ONCE, cap.resets_at - now.wall)
         self.alert(Alert(now.wall, "budget", text, agent.id, once=once))

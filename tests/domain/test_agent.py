@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.agent import AgentState
+from agentgateway.domain.caps import Cap, Crossing
 from agentgateway.domain.lease import NONE_GONE, NOTHING, BucketGrant, Grant
 from agentgateway.domain.link import Link
 from tests.pipeline.calls import NOW, config_of, fleet_of, later
@@ -29,6 +30,15 @@ class AgentTests(SynchronousTestCase):
         buckets = (BucketGrant("token_limit", 40, 0.0), BucketGrant("rate_limit", 2, 0.0))
         grant = Grant("a", False, 500, NOTHING, NOTHING, life, 0, 3, buckets, NONE_GONE)
         self.agent.granted(ask, grant, NOW)
+
+    def test_is_news(self) -> None:
+        """A warning is news once for each fraction, window and limit of a cap."""
+
+        def news(fraction: float, limit: int = 100, end: int | None = 5) -> bool:
+            return self.agent.is_news(Crossing(fraction, Cap("hour", limit, 80, 0, end)))
+
+        self.assertEqual([news(0.75), news(0.75), news(0.95), news(0.75)], [True, False, True, False])
+        self.assertEqual([news(0.75, end=9), news(0.75, 200, 9), news(0.75, 200, None)], [True, True, True])
 
     def test_ask(self) -> None:
         """Money, places and each rate are in one question."""

@@ -32,6 +32,11 @@ class LinkTests(SynchronousTestCase):
         self.assertTrue(Link(up=False).away)
         self.assertTrue(Link(grace=True).away)
 
+    def test_lends(self) -> None:
+        """Money is to be had while there are answers; just after a loss there is none, but where nobody has begun before."""
+        links = [Link(), Link(up=False), Link(grace=True), Link(grace=True, begins=True), Link(up=False, begins=True)]
+        self.assertEqual([link.lends for link in links], [True, False, False, True, False])
+
     def test_outage(self) -> None:
         """Without a word on it in the configuration only agents under `hard` are refused."""
         spends = [[Link(how).spends(hard) for hard in (True, False)] for how in (None, "refuse", "spend")]

@@ -450,6 +450,17 @@ class OutageTests(Two):
         self.assertFalse(self.borrow(self.other, "hard", 71 * CENT))
         self.assertTrue(self.borrow(self.other, "hard", 70 * CENT))
 
+    def test_warned_once(self) -> None:
+        """What a store that forgot everything is told again is no reason to warn again."""
+        self.borrow(self.one, "hard", 80 * CENT)
+        self.one.spend("hard", 80 * CENT)
+        run(self.both, 3)
+        self.server.flush()
+        run([self.other, self.one], 15)
+        self.assertEqual(self.other.agent("hard").account.total.cost, 80 * CENT)
+        warnings = [alert for who in self.both for alert in who.alerts if alert.kind == "budget"]
+        self.assertEqual(len(warnings), 1)
+
     def test_waiting(self) -> None:
         """A call that waits while the store goes away is let go, not forgotten."""
         share = self.one.agent("hard").account.share

@@ -202,6 +202,20 @@ class BorrowTests(SynchronousTestCase):
         self.assertEqual((answer.reason, answer.status, answer.retry_after), ("overloaded", 503, 1))
         self.assertIsNone(self.step.check(self.exchange("loose", max_tokens=20), NOW))
 
+    def test_emptied(self) -> None:
+        """Where the store answers, and has lost what it knew, the refusal says that."""
+        self.link.grace = True
+        answer = self.step.check(self.exchange("hard", max_tokens=20), NOW)
+        assert isinstance(answer, Refusal)
+        self.assertEqual((answer.reason, answer.status), ("overloaded", 503))
+        self.assertIn("has lost what it knew", answer.message)
+        self.assertNotIn("does not answer", answer.message)
+
+    def test_begins(self) -> None:
+        """Where nobody has used the store before the first calls wait for it."""
+        self.link.grace = self.link.begins = True
+        self.assertIs(self.step.check(self.exchange("hard", max_tokens=20), NOW), BORROW)
+
     def test_free(self) -> None:
         """An agent without caps never waits."""
         self.assertIsNone(self.step.check(self.exchange("free"), NOW))
