@@ -112,6 +112,26 @@ class OutageTests(TestCase):
 
         return ensureDeferred(scenario())
 
+    def test_old_file(self) -> Any:
+        """The store comes back from a file in which much is missing that was spent since: no cap is passed, all is told."""
+
+        async def scenario() -> None:
+            fleet = await members(self, AGENTS)
+            await self.work(fleet, 1, 20)
+            fleet.redis.command("SAVE")
+            await self.work(fleet, 2)
+            fleet.redis.kill()
+            fleet.redis.start()
+            later = await fleet.add()
+            await until(lambda: later.service.membership.link.grace, 5)
+            await self.work(fleet, 3)
+            await self.back(fleet)
+            answers = await self.work(fleet, 4)
+            self.assertNotIn("overloaded", self.reasons(answers))
+            await self.agree(fleet)
+
+        return ensureDeferred(scenario())
+
     def test_flushed(self) -> Any:
         """Somebody empties the store: the same, without an outage; a pause is still known to one who comes later."""
 
