@@ -48,7 +48,17 @@ def summary(config: Config) -> dict[str, Any]:
         "store": config.store,
         "shared": config.shared is not None,
         "workers": config.workers,
+        "books": [{"store": own.store, "audit": own.audit.log_file} for own in _books(config)],
     }
+
+
+def _books(config: Config) -> list[Config]:
+    """The file as each process has it that keeps books of its own."""
+    if config.workers == 1:
+        return [config]
+    from agentgateway.workers.place import books_of  # loads some of Twisted
+
+    return [books_of(config, config.gateway.state_dir, number) for number in range(config.workers)]
 
 
 def _for_people(config: Config) -> str:
@@ -64,8 +74,15 @@ def _for_people(config: Config) -> str:
         "dashboard": "off" if dashboard is None else f"{dashboard.host} port {dashboard.port}",
         "audit log": config.audit.log_file or "in memory only",
         "store": config.store + (", and what Redis and PostgreSQL share" if config.shared else ""),
-    } | ({"workers": str(config.workers)} if config.shared else {})
+    } | ({"workers": _workers(config)} if config.shared else {})
     return "\n".join([f"{config.path}: ok", *(f"  {name:<10} {value}" for name, value in lines.items())])
+
+
+def _workers(config: Config) -> str:
+    """How many, and where those have their own that are not the first."""
+    number = str(config.workers)
+    places = [f"{own.audit.log_file} and {own.store}" for own in _books(config)[1:2]]
+    return number + "".join(f", worker 1 with {place}" for place in places) + ", and so on" * (config.workers > 2)
 
 
 def _some(names: list[str]) -> str:

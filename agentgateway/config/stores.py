@@ -88,7 +88,7 @@ class UrlReader:
     def history(self, node: Node) -> Secret:
         """A connection URI of PostgreSQL (its manual, section 34.1.1.2)."""
         secret = self._secret(node, _HISTORY, "psycopg")
-        if not secret.value.startswith(("postgresql://", "postgres://")):
+        if not secret.value.startswith(("postgresql://", "postgres://")) or not _reachable(secret.value):
             raise Wrong(node, _HISTORY, "something else")
         return secret
 
@@ -99,6 +99,20 @@ class UrlReader:
             raise Wrong(node, 'the extra "shared" for it (twisted-agentgateway[shared])', "an installation without it")
         raw(node, expected)
         return self.secrets.secret(node)
+
+
+def _reachable(uri: str) -> bool:
+    """Whether PostgreSQL's own library takes it, and its ports are such; a password's unescaped "@" ends up in the host."""
+    from psycopg import Error  # comes with the extra alone
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        said = conninfo_to_dict(uri)
+    except Error:
+        return False
+    ports = str(said.get("port") or "").split(",")
+    fine = all(not port or (port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535) for port in ports)
+    return fine and "@" not in str(said.get("host"))
 
 
 def _root(node: Node) -> Node:

@@ -49,8 +49,23 @@ class CheckTests(SynchronousTestCase):
         )
         result = self.check(shared)
         self.assertEqual(result.exit_code, 0)
-        self.assertIn("ledger.sqlite, and what Redis and PostgreSQL share\n  workers    3\n", result.stdout)
+        self.assertIn(
+            "ledger.sqlite, and what Redis and PostgreSQL share\n  workers    3, worker 1 with ", result.stdout
+        )
         self.assertNotIn("do-not-print-me", result.stdout + self.check(shared, "--json").stdout)
+
+    def test_workers(self):
+        """Where each worker keeps books and log is told."""
+        shared = "gateway: {state_dir: /s}\nstore: {live: 'redis://h', history: 'postgresql://h/d'}\nworkers: "
+        said = self.check(shared + "3").stdout
+        self.assertIn("  audit log  /s/audit.jsonl\n  store      sqlite:/s/ledger.sqlite, and what", said)
+        own = "/s/audit-1.jsonl and sqlite:/s/worker-1/ledger.sqlite"
+        self.assertIn(f"  workers    3, worker 1 with {own}, and so on\n", said)
+        self.assertIn(f"  workers    2, worker 1 with {own}\n", self.check(shared + "2").stdout)
+        self.assertIn("  workers    1\n", self.check(shared + "1").stdout)
+        books = json.loads(self.check(shared + "3", "--json").stdout)["books"]
+        self.assertEqual(books[0], {"store": "sqlite:/s/ledger.sqlite", "audit": "/s/audit.jsonl"})
+        self.assertEqual(books[2], {"store": "sqlite:/s/worker-2/ledger.sqlite", "audit": "/s/audit-2.jsonl"})
 
     def test_nothing_in_it(self):
         """An empty file is right, and the summary says that it lets nobody in."""

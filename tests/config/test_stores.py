@@ -65,8 +65,13 @@ class StoreTests(SynchronousTestCase):
             "redis://h?db=1",
         ):
             self.assertEqual(self.assertRaises(Wrong, reader.live, text(url)).got, "something else", url)
-        for url in ("h/d", "sqlite:x", "http://h"):
+        others = ("h/d", "sqlite:x", "http://h")
+        ports = ("h:x", "h:0", "h:65536", "g:1,h:99999", "h:" + "1" * 5000, "h/d?port=65536", "h/d?port=x")
+        damaged = ("u:p@w@h/d", "u:p/w@h/d", "u:%zz@h", "[::1/d", "h/d?nonsense=1")
+        for url in (*others, *(f"postgresql://{url}" for url in ports + damaged)):
             self.assertEqual(self.assertRaises(Wrong, reader.history, text(url)).got, "something else", url)
+        for url in ("", "/d", "h:65535/d", "u:p@[::1]:5432,g/d?sslmode=require", "%2Frun/d", "h:/d"):
+            self.assertEqual(reader.history(text(f"postgresql://{url}")).value, f"postgresql://{url}")
         for url in ("redis://h", "redis://127.0.0.1:6379/0", "redis://:a@[::1]"):
             self.assertEqual(reader.live(text(url)).value, url)
 
