@@ -217,8 +217,7 @@ class GatewayService(MultiService):
     def _reload_on_signal(self) -> None:
         self.systemd.reloading()
         try:
-            told = self.desk.controls.reload(Order("signal", "SIGHUP", self.live.config.path))
-            _log.info("reloaded {path}: {told}", path=self.live.config.path, told=told)
+            self.desk.controls.reload(Order("signal", "SIGHUP", self.live.config.path))
         except Problem as problem:
             _log.error("not reloaded, nothing has changed:\n{problem}", problem=problem.message)
         finally:

@@ -5,17 +5,24 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import ILoggingContext
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+from zope.interface import implementer
 
 from agentgateway.ops.listening import Listening
 
 
+@implementer(ILoggingContext)
 class QuietSite(Site):
     """A site without an access log: nobody but siblings asks it, and that often."""
 
     noisy = False
     displayTracebacks = False
+
+    def logPrefix(self) -> str:
+        """What is said to start on the socket."""
+        return "management for the other workers"
 
     def log(self, request: Any) -> None:
         """Nothing."""

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import ILoggingContext
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from agentgateway.admin import admin_token
 from agentgateway.config.changes import changes
@@ -35,10 +37,15 @@ class SupervisorError(GatewayError):
     """Workers cannot be started here; the message says why."""
 
 
+@implementer(ILoggingContext)
 class Nobody(ServerFactory):
     """Whom the parent lets in."""
 
     noisy = False
+
+    def logPrefix(self) -> str:
+        """What is said to start on a port."""
+        return "agentgateway"
 
 
 class Supervisor(MultiService):

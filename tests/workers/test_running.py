@@ -125,6 +125,11 @@ class OneGatewayTests(Base):
         for _ in range(4):
             self.assertEqual((await gateway.agent("tester"))["id"], "tester")
         self.assertEqual(gateway.pids, before)
+        self.assertIn(
+            b"configuration reloaded by signal: agents added tester; agents removed researcher", gateway.process.err
+        )
+        self.assertIn(b"agentgateway starting on %d" % gateway.port, gateway.process.err)
+        self.assertNotIn(b"Nobody", gateway.process.err)
         path.write_text(path.read_text().replace("tester:", "researcher:"))
         await gateway.run("reload")
         for _ in range(4):
