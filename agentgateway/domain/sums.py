@@ -32,7 +32,7 @@ def agent_of(views: Sequence[View]) -> dict[str, Any]:
     latest = max(views, key=lambda view: view["last_call"] or "")
     paused = next((view for view in views if view["status"] == "paused"), None)
     busy = any(view["status"] == "active" for view in views)
-    found = _alone(views[0]) | {name: _counted(views, name) for name in _COUNTED}
+    found = _alone(views[0]) | _counted_all(views, _COUNTED)
     return found | {
         "status": "paused" if paused else "active" if busy else "idle",
         "pause_reason": paused["pause_reason"] if paused else None,
@@ -55,11 +55,15 @@ def _untold(view: View) -> dict[str, Any]:
     return {"untold": view["untold"]} if "untold" in view else {}
 
 
+def _counted_all(views: Sequence[View], names: Iterable[str]) -> dict[str, Any]:
+    if any("untold" in view for view in views):
+        return {name: _counted(views, name) for name in names}
+    return {name: max([view[name] for view in views]) for name in names}
+
+
 def _counted(views: Sequence[View], name: str, of: Callable[[View], Any] | None = None) -> Any:
     """A number that all know of: what the store was told last, and what it was not told."""
     known = of or itemgetter(name)
-    if not any("untold" in view for view in views):  # nearly always
-        return max(map(known, views))
     untold = [view["untold"][name] if "untold" in view else 0 for view in views]
     return round(max(known(view) - part for view, part in zip(views, untold, strict=True)) + sum(untold), 9)
 
@@ -150,7 +154,7 @@ _PACES: Final = ("in_flight", "open_streams", "cost_per_minute", "calls_per_minu
 def row_of(views: Sequence[View]) -> dict[str, Any]:
     """An agent's row: of quantiles those of the slowest worker, as they cannot be added."""
     found = agent_of(views) | {name: max(view[name] for view in views) for name in _PACES_OF_ALL}
-    found |= {name: _counted(views, name) for name in _HOURS}
+    found |= _counted_all(views, _HOURS)
     found |= {name: _slowest(views, name) for name in _LATENCIES if name in views[0]}
     every = ([{**cap, **_untold(view)} for cap in view["caps"]] for view in views)
     found["caps"] = [_cap_of(caps) for caps in zip(*every, strict=False)]
@@ -168,7 +172,7 @@ def _cap_of(caps: Sequence[View]) -> dict[str, Any]:
 def board_of(views: Sequence[View], agents: int, viewers: int) -> dict[str, Any]:
     """The gateway as the dashboard shows it."""
     found = gateway_of(views, agents) | {"viewers": viewers}
-    found |= {name: _counted(views, name) for name in _TOTALS}
+    found |= _counted_all(views, _TOTALS)
     found["paused"] = max(view["paused"] for view in views)
     found |= {name: sum(view[name] for view in views) for name in _PACES}
     return found | {"spark": added(view["spark"] for view in views)}

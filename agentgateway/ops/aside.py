@@ -46,15 +46,21 @@ class Aside:
             self._reactor.callLater(pause, self._begin, number)
 
     def _begin(self, number: int) -> None:
-        work = Deferred.fromCoroutine(self._tell(number))
-        work.addErrback(lambda failure: self._log.failure("could not tell worker {number}", failure, number=number))
+        Deferred.fromCoroutine(self._tell(number))
 
     async def _tell(self, number: int) -> None:
         words = self._untold.pop(number)
-        body = msgspec.json.encode(Words(tuple(words.values())))
-        reply = await self._siblings.ask_one(number, b"POST", PATH, body)
+        heard = await self._hears(number, Words(tuple(words.values())))
         self._asking.discard(number)
-        if reply is None and self._away():
+        if not heard and self._away():
             self._untold[number] = words | self._untold.get(number, {})
         if number in self._untold:
-            self._soon(number, GATHERED if reply is not None else AGAIN)
+            self._soon(number, GATHERED if heard else AGAIN)
+
+    async def _hears(self, number: int, words: Words) -> bool:
+        """Whether it answers."""
+        try:
+            return await self._siblings.ask_one(number, b"POST", PATH, msgspec.json.encode(words)) is not None
+        except Exception:
+            self._log.failure("could not tell worker {number}", number=number)
+            return False

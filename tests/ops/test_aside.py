@@ -68,6 +68,15 @@ class AsideTests(SynchronousTestCase):
         self.clock.advance(GATHERED)
         self.assertEqual(self.family.told[2:], [(0, ["a 2"]), (2, ["a 2"])])
 
+    def test_breaks(self) -> None:
+        """A question that fails is one that was not answered."""
+        self.say("a", b"1")
+        self.clock.advance(GATHERED)
+        self.family.owed.pop(0).errback(ValueError("odd"))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.clock.advance(AGAIN)
+        self.assertEqual(self.family.told[2:], [(0, ["a 1"])])
+
     def test_no_answer(self) -> None:
         """Whoever does not answer is told again, with what was said since, for as long as the store is away."""
         self.say("a", b"1")
