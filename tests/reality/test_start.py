@@ -83,14 +83,15 @@ class CannotStartTests(TestCase):
             self.assertEqual(len(said.strip().splitlines()), 1, said)
 
     def test_busy_port(self) -> Any:
-        """A port that is taken is named."""
+        """A port that is taken is named, however the gateway is started."""
 
         async def scenario() -> None:
             with socket.socket() as busy:
                 busy.bind(("127.0.0.1", 0))
                 busy.listen()
                 port = busy.getsockname()[1]
-                await self.fails("agentgateway start", write_config(self, port), str(port), "in use")
+                for way in WAYS:
+                    await self.fails(way, write_config(self, port), "cannot listen", str(port), "in use")
 
         return ensureDeferred(scenario())
 
