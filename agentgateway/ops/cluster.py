@@ -122,12 +122,17 @@ class Cluster(Service):
 
     # one question at a time
 
+    @property
+    def _free_at(self) -> float:
+        """No question before that; calls that wait leave the store no rest, as long as it answers."""
+        return 0.0 if self._waiting and self.link.up else self.pace.free_at
+
     def _soon(self, pause: float) -> None:
         """Ask, but no sooner than `pause` seconds after the last time, nor than is well for the store."""
         if self._asking is not None or not self.running:
             return
         now = self.reactor.seconds()
-        at = max(now, self._asked + pause, self.pace.free_at)
+        at = max(now, self._asked + pause, self._free_at)
         if self._next is not None and self._next.active():
             if self._next.getTime() <= at:
                 return
@@ -138,7 +143,7 @@ class Cluster(Service):
         """Calls that wait first, then what is urgent, then the rest, as far as it goes into one question."""
         if self._asking is not None or not self.running:
             return
-        if self.reactor.seconds() < self.pace.free_at:
+        if self.reactor.seconds() < self._free_at:
             self._soon(0.0)
             return
         if self._next is not None and self._next.active():

@@ -18,7 +18,7 @@ FEWEST: Final = 10
 QUICK: Final = 0.025
 """Seconds: a part of what an answer may take."""
 REST: Final = 4
-"""After an answer nothing is asked for so many times as long as it took."""
+"""After a slow answer nothing is asked for so many times as long as it took."""
 RETRY: Final = 0.25
 """Seconds until the store is asked again that did not answer; twice as many each time that it does not again."""
 PATIENT: Final = 1.0
@@ -39,9 +39,11 @@ class Pace:
     def answered(self, now: float, sent: float) -> None:
         """An answer came now to what was asked at `sent`."""
         took = now - sent
-        self.portion = min(MOST, self.portion + FEWEST) if took < QUICK else max(FEWEST, self.portion // 2)
-        self.free_at = now + REST * took
         self._retry = RETRY
+        if took < QUICK:
+            self.portion, self.free_at = min(MOST, self.portion + FEWEST), now
+        else:
+            self.portion, self.free_at = max(FEWEST, self.portion // 2), now + REST * took
 
     def unanswered(self, now: float) -> None:
         """None came."""

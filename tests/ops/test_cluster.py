@@ -125,6 +125,17 @@ class ClusterTests(Two):
         self.time.advance(0.01)
         self.successResultOf(answer)
 
+    def test_no_rest(self) -> None:
+        """A call does not wait for longer because the store was slow a moment ago; all else does."""
+        self.one.cluster.pace.answered(self.time.seconds(), self.time.seconds() - 1)
+        rounds = self.server.rounds
+        self.one.cluster.beat()
+        self.time.advance(0.5)
+        self.assertEqual(self.server.rounds, rounds)
+        answer = self.one.cluster.borrowed("hard")
+        self.time.advance(0.01)
+        self.successResultOf(answer)
+
     def test_cap(self) -> None:
         """Both together spend a cap, and nobody a nano-dollar more."""
         self.assertTrue(self.borrow(self.one, "hard", 70 * CENT))

@@ -49,6 +49,11 @@ class PaceTests(SynchronousTestCase):
         self.pace.answered(100.5, 100.0)
         self.assertEqual((self.pace.portion, self.pace.free_at), (MOST // 2, 100.5 + 0.5 * REST))
 
+    def test_quick(self) -> None:
+        """A quick answer may be followed by the next question at once: calls wait for it."""
+        self.pace.answered(100.01, 100.0)
+        self.assertEqual((self.pace.portion, self.pace.free_at), (MOST, 100.01))
+
     def test_not_all_at_once(self) -> None:
         """Those who got no answer at the same time ask again at different times."""
         paces = [Pace(Random(seed).uniform) for seed in range(20)]
