@@ -4,6 +4,7 @@ The shared store knows it already, unless it was emptied since; then nobody else
 name, with its own sums, as it would tell them itself: so nothing counts twice, however often that is done.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -151,6 +152,7 @@ class FormerWorkers(MultiService):
         super().__init__()  # type: ignore[no-untyped-call]
         folder = config.gateway.state_dir if place is None else place.state_dir
         numbers = former(folder, config.workers) if place is None or place.number == 0 else []
+        self._failures: Counter[int] = Counter()
         self._unread = {number: books_of(config, folder, number) for number in numbers}
         self._read: list[Former] = []
         self._now, self._reactor, self._alert = now, reactor, alert
@@ -180,7 +182,9 @@ class FormerWorkers(MultiService):
             try:
                 one = Former.of(config, self._reactor, self._now(), self._alert)
             except GatewayError as error:
-                self._alert(f"what worker {number} has spent cannot be told yet: {error}")
+                self._failures[number] += 1
+                if self._failures[number] == 2:  # at first it may be that it is about to end
+                    self._alert(f"what worker {number} has spent cannot be told yet: {error}")
                 continue
             del self._unread[number]
             if len(one.ledger):
