@@ -88,8 +88,11 @@ def read_tree(text: str) -> tuple[Node, list[Wrong]]:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Wrong(_at(mark.line + 1 if mark else 0), "YAML", f"a syntax error ({error.problem or error.context})")
+        mark, problem = error.problem_mark or error.context_mark, error.problem or error.context
+        place = _at(mark.line + 1 if mark else 0)
+        if problem and "nesting depth" in problem:  # the parser has a limit of its own
+            raise _too_deep(place)
+        raise Wrong(place, "YAML", f"a syntax error ({problem})")
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
         raise Wrong(_at(line), "YAML in printable characters", "a control character")
@@ -100,6 +103,10 @@ def read_tree(text: str) -> tuple[Node, list[Wrong]]:
 
 def _at(line: int) -> Node:
     return Node(line, None, "")
+
+
+def _too_deep(place: Node) -> Wrong:
+    return Wrong(place, f"at most {MAX_DEPTH} levels", "deeper nesting")
 
 
 @attrs.define
@@ -132,7 +139,7 @@ class _Builder:
         if self.nodes > MAX_NODES:
             raise Wrong(place, f"at most {MAX_NODES} values", "more")
         if len(self.stack) > MAX_DEPTH:
-            raise Wrong(place, f"at most {MAX_DEPTH} levels", "deeper nesting")
+            raise _too_deep(place)
 
     def _node(self, event: Any) -> None:
         line = _line(event)

@@ -116,6 +116,11 @@ class Fleet:
         return len(self._agents)
 
     @property
+    def shares(self) -> bool:
+        """Whether other processes serve these agents, too."""
+        return self._link is not None
+
+    @property
     def cut_off(self) -> bool:
         """Whether what it shares with other processes is away."""
         return self._link is not None and self._link.away

@@ -65,18 +65,20 @@ class ClockTests(TestCase):
             self.assertEqual(statuses, [200] * 5)
             for step in STEPS:
                 self.set_clock(gateway.path, step)
-                before, answers = cpu(gateway), 0
+                answers = 0
                 limited = await ask(self, gateway.port, CALL)
                 self.assertEqual(limited.status, 429, step)
                 self.assertLessEqual(int(limited.one(b"retry-after")), 720, step)
                 free = post(b"/v1/messages", BODY, (b"x-agent-id", b"other"), (b"x-standin-interval", b"0.02"))
                 for _ in range(3):
                     answers += (await ask(self, gateway.port, free)).status == 200
+                before, began = cpu(gateway), time.monotonic()
                 await pause(1.2)
+                busy = (cpu(gateway) - before) / (time.monotonic() - began)  # all of it in a storm of timers
                 agent = await gateway.agent("writer")
                 self.assertEqual(answers, 3, step)
                 self.assertTrue(0 <= agent["rate_limit"]["available"] < 1, (step, agent["rate_limit"]))
-                self.assertLess(cpu(gateway) - before, 1, step)
+                self.assertLess(busy, 0.6, step)
             await gateway.check_books(["writer", "other"])
             self.assertEqual(len(gateway.records), 5 + 4 * len(STEPS))
             await gateway.stop()

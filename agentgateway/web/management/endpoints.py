@@ -65,7 +65,10 @@ class Endpoints:
 
     async def health(self, asked: Asked) -> Answer:
         """Open to everybody; 503 while draining, so that a load balancer looks elsewhere."""
-        return json_answer(self.state(), 503 if self._live.draining else 200)
+        state = self.state()
+        if not self._live.fleet.shares:
+            del state["store"]  # there is none that could be away
+        return json_answer(state, 503 if self._live.draining else 200)
 
     async def status(self, asked: Asked) -> Answer:
         """The gateway and all its agents."""

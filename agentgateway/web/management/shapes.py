@@ -48,14 +48,18 @@ REASON: Final[Schema] = {
     "example": {"reason": "too dear"},
 }
 
+STORE: Final[Schema] = {
+    "enum": ["ok", "degraded"],
+    "description": "degraded: what several processes share does not answer.",
+}
 HEALTH: Final = record(
     status={"enum": ["ok", "draining"]},
-    store={"enum": ["ok", "degraded"], "description": "degraded: what several processes share does not answer."},
     version=STRING,
     uptime_s=NUMBER,
     agents=WHOLE,
     in_flight=WHOLE,
 )
+HEALTH["properties"]["store"] = STORE  # only where there are several
 GATEWAY: Final = record(
     **HEALTH["properties"],
     started=TIME,

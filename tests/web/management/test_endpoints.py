@@ -39,7 +39,10 @@ class StatusTests(SynchronousTestCase):
     def test_degraded(self):
         """While the store that it shares with others is away, its health says so; it serves all the same."""
         api = Api(self)
+        self.assertNotIn("store", api.get("/health").json)  # it shares none
+        link = Link()
+        api.live.fleet = Fleet(api.live.config, Ledger(Calendar.of("UTC")), api.live.moment(), link=link)
         self.assertEqual(api.get("/health").json["store"], "ok")
-        api.live.fleet = Fleet(api.live.config, Ledger(Calendar.of("UTC")), api.live.moment(), link=Link(up=False))
+        link.up = False
         reply = api.get("/health")
         self.assertEqual((reply.status, reply.json["status"], reply.json["store"]), (200, "ok", "degraded"))
