@@ -12,23 +12,19 @@ from contextlib import closing
 from itertools import islice
 from typing import Final
 
-import msgspec
-
 from agentgateway.domain.audit import AuditRecord, encode
 from agentgateway.domain.logquery import LogQuery, millis
 
 TRIM_STEP: Final = 5_000
 """Rows deleted at once, at least; more where more came in."""
 
-AT_ONCE: Final = 250
-"""Rows inserted by one statement: a few hundred kilobytes of text."""
+AT_ONCE: Final = (256, 64, 16, 4, 1)
+"""Rows inserted by one statement: as many as there are; each size is compiled once."""
 # One statement for many rows: with one each, the interpreter's lock is passed to and fro between this thread and the one
 # that serves calls, twice a row, which costs more than the rows do.
-_INSERT: Final = """
-    INSERT INTO audit (ts, agent, kind, line)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]')
-    FROM json_each(?)
-"""
+_INSERT: Final = {
+    size: "INSERT INTO audit (ts, agent, kind, line) VALUES " + ", ".join(["(?, ?, ?, ?)"] * size) for size in AT_ONCE
+}
 _BY_KIND: Final = "SELECT ts, id FROM audit INDEXED BY audit_by_kind WHERE kind = ? AND ts >= ? AND ts < ?"
 _BY_AGENT: Final = (
     "SELECT ts, id FROM audit INDEXED BY audit_by_agent WHERE agent = ? AND kind = ? AND ts >= ? AND ts < ?"
@@ -44,12 +40,15 @@ def insert(connection: sqlite3.Connection, records: Sequence[AuditRecord]) -> No
     kinds = {(status, outcome): id for id, status, outcome in connection.execute("SELECT * FROM kinds")}
     for ending in {(record.status, record.outcome) for record in records} - kinds.keys():
         kinds[ending] = connection.execute("INSERT INTO kinds (status, outcome) VALUES (?, ?)", ending).lastrowid
-    for start in range(0, len(records), AT_ONCE):
-        rows = [
-            (millis(record.ts), record.agent, kinds[record.status, record.outcome], encode(record).decode())
-            for record in records[start : start + AT_ONCE]
-        ]
-        connection.execute(_INSERT, (msgspec.json.encode(rows).decode(),))
+    done = 0
+    for size in AT_ONCE:
+        while len(records) - done >= size:
+            values: list[object] = []
+            for record in records[done : done + size]:
+                kind = kinds[record.status, record.outcome]
+                values += (millis(record.ts), record.agent, kind, encode(record).decode())
+            connection.execute(_INSERT[size], values)
+            done += size
 
 
 def trim(connection: sqlite3.Connection, max_rows: int, added: int) -> None:
