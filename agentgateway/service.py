@@ -211,6 +211,7 @@ class GatewayService(MultiService):
         self.live.config = new
         self.live.onion, self.live.reckoner = self._rules(new, self.live.fleet)
         self.server.limits = server_limits(new.gateway)
+        self.server.heads.clear()
         self.desk.metrics.counts.reserve(new.agents)
         return changes(old, new)
 

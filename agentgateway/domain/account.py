@@ -129,11 +129,13 @@ class Account:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
         if not self.capped:
             return None
-        held = self.held_with(amount)
-        cap = self.limits.in_the_way(now, held, self._open.reserved)
-        if cap is None and self.share is not None and not self.share.covers(now, held):
+        calls = self._open
+        held = max(calls.reserved + amount, calls.exposed + (amount > 0))
+        if not self.limits.leave(now, held):
+            return self.limits.in_the_way(now, held, calls.reserved)
+        if self.share is not None and not self.share.covers(now, held):
             return self.tightest(now)
-        return cap
+        return None
 
     def held_with(self, amount: int) -> int:
         """What all calls hold together with one more of `amount`, as caps see it."""
@@ -158,6 +160,10 @@ class Account:
         """The cap of which the least is left; of several the one that lasts longest. None where there is no cap."""
         return self.limits.tightest(now, self._open.reserved) if self.capped else None
 
+    def least(self, now: float) -> tuple[int, int | None] | None:
+        """What the tightest cap leaves, and the epoch second at which its window ends; None where there is no cap."""
+        return self.limits.least(now, self._open.reserved) if self.capped else None
+
     def quote(self, now: float, worst: int) -> int:
         """The amount to reserve for a call that costs at most `worst`.
 
@@ -167,6 +173,11 @@ class Account:
         """
         if self.budget.enforcement == "hard":
             return worst
+        estimate = self.estimate
+        if self.share is None and estimate.mean:  # mostly there is room for what is usual
+            amount = min(worst, estimate.mean + 2 * estimate.deviation)
+            if not self.capped or self.limits.left(now) - self._open.reserved >= max(amount, 1):
+                return amount
         return self.quoted(worst, self.room(now))
 
     def quoted(self, worst: int, room: int | None) -> int:

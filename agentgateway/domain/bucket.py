@@ -25,6 +25,8 @@ class TokenBucket:
     """The time of `_level`, in nanoseconds."""
     _level: int
     """Parts of a token; below zero is a debt."""
+    _asked: float = attrs.field(init=False, default=-1.0, eq=False)
+    """The time of the latest question: a call asks several times, all at one time."""
     _token: int = attrs.field(init=False)
     """Parts of one token, and below of the whole burst."""
     _burst: int = attrs.field(init=False)
@@ -41,17 +43,20 @@ class TokenBucket:
 
     def available(self, now: float) -> int:
         """Whole tokens that can be taken now; 0 in debt."""
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         return max(0, self._level // self._token)
 
     def debt(self, now: float) -> int:
         """Tokens owed, in whole tokens rounded up; 0 where nothing is owed."""
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         return max(0, -(self._level // self._token))
 
     def wait(self, now: float, n: int = 1) -> float:
         """Seconds until `n` can be taken, 0 for now; for more than the burst, until the bucket is full."""
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         count = self.rate.count
         missing = (n if n < count else count) * self._token - self._level
         return -(-missing // count) / _NS if missing > 0 else 0.0
@@ -73,18 +78,21 @@ class TokenBucket:
 
     def charge(self, now: float, n: int) -> None:
         """Take `n` that have been used already, whatever is there: below zero it is a debt, paid off by the refill."""
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         self._level -= n * self._token
 
     def give_back(self, now: float, n: int = 1) -> None:
         """Put `n` taken but not used back; never above the burst."""
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         self._level = min(self._level + n * self._token, self._burst)
 
     def reconfigure(self, rate: Rate, now: float) -> None:
         """Go by another rate from now on; the bucket stays as full as it was, in proportion."""
         fresh = TokenBucket.full(rate, now)
-        self._refill(now)
+        if now != self._asked:
+            self._refill(now)
         self._level = self._level * fresh._burst // self._burst
         self._measure(rate)
 
@@ -94,6 +102,7 @@ class TokenBucket:
         self._burst = rate.count * self._token
 
     def _refill(self, now: float) -> None:
+        self._asked = now
         at = round(now * _NS)
         if at > self._seen:
             self._level = min(self._level + (at - self._seen) * self.rate.count, self._burst)

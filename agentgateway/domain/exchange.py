@@ -1,7 +1,7 @@
 """One call, from its head to its audit record: each step reads what it needs and fills in what it learned."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 import msgspec
@@ -56,6 +56,8 @@ class Exchange:
     """The whole body, once it is there; None where it streams through or has not arrived."""
     body_pending: bool = False
     """Whether (more of) the body is still to come."""
+    derived: dict[str, Any] | None = None
+    """What was made of the head alone, by whose it is: calls with the very same head share it. None: it may not recur."""
 
     # identify
     agent: "AgentState | None" = None
@@ -130,7 +132,7 @@ class Exchange:
     @property
     def sent(self) -> bool:
         """Whether the request has reached a provider, which may have begun to work (and to bill)."""
-        return any(body is None or body.sent for body in self.sendings)
+        return True in [body is None or body.sent for body in self.sendings]
 
     @property
     def body_size(self) -> int:
@@ -139,7 +141,9 @@ class Exchange:
 
     def let_go_of_body(self) -> None:
         """An answer has begun, so nothing is sent again: a long stream must not hold a long prompt in memory."""
-        self.body_let_go, self.body = self.body_size, None
+        body, self.body = self.body, None
+        if body is not None:
+            self.body_let_go = len(body)
         for sending in self.sendings:
             if sending is not None:
                 sending.let_go()

@@ -23,6 +23,8 @@ class Limits:
     _days: Tallies
     _left: int = 0
     _tightest: int = 0
+    _ends: int | None = None
+    """When the window of the tightest cap ends."""
     _to_mark: float = 0
     """What may be spent before a warning is due."""
     _since: float = 0
@@ -46,10 +48,13 @@ class Limits:
             self._look_up(now)
         return self._left
 
+    def leave(self, now: float, held: int) -> bool:
+        """Whether calls may hold so much together. There must be a cap; one that is spent up lets nothing pass."""
+        return 0 < (self._left if self._since <= now < self._until else self.left(now)) >= held
+
     def in_the_way(self, now: float, held: int, reserved: int) -> Cap | None:
         """None where calls may hold so much together; else the cap that forbids it. One that is spent up forbids all."""
-        left = self.left(now)
-        if 0 < left >= held:
+        if self.leave(now, held):
             return None
         for limit in self._limits:
             spent = limit.tally(now).cost
@@ -64,6 +69,13 @@ class Limits:
         return next(limit for limit in self._limits if limit.limit - limit.tally(now).cost <= reserved).cap(
             now, reserved
         )
+
+    def least(self, now: float, reserved: int) -> tuple[int, int | None]:
+        """What the tightest cap leaves, 0 or more, and when its window ends (None: never)."""
+        left = self.left(now) - reserved
+        if left > 0:
+            return left, self._ends
+        return 0, self.tightest(now, reserved).resets_at
 
     def spend(self, now: float, cost: int, reserved: int) -> tuple[Crossing, ...]:
         """So much was booked just now; gives the warnings it brings."""
@@ -85,6 +97,8 @@ class Limits:
         left = [limit.limit - spent for limit, spent in zip(self._limits, tallies, strict=True)]
         self._left = min(left)
         self._tightest = left.index(self._left)
+        window = self._limits[self._tightest].window
+        self._ends = None if window is None else window(now).end
         self._to_mark = min(limit.to_mark(spent) for limit, spent in zip(self._limits, tallies, strict=True))
         spans = (self._hours.stays(now), self._days.stays(now))
         self._since, self._until = max(span[0] for span in spans), min(span[1] for span in spans)

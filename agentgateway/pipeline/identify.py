@@ -1,7 +1,9 @@
 """Who is calling: by gateway key, by the header `x-agent-id`, or by the path prefix `/agents/<id>`, in that order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
+
+import msgspec
 
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import AGENT_ID, ANONYMOUS, AgentState, Fleet
@@ -12,6 +14,17 @@ from agentgateway.pipeline.onion import Answer, Quiet
 _SESSION = (b"x-claude-code-session-id", b"x-session-id", b"session-id", b"session_id")
 
 
+class Identified(msgspec.Struct, frozen=True):
+    """Who sends a head, as long as the agents' keys are `keys` (that very object)."""
+
+    keys: Mapping[bytes, AgentState]
+    agent: AgentState
+    uri_upstream: str
+    provider_named: str | None
+    session: str | None
+    key_is_ours: bool
+
+
 class Identify(Quiet):
     """Finds the agent; an agent that has a key is only ever found by that key."""
 
@@ -20,6 +33,29 @@ class Identify(Quiet):
 
     def check(self, exchange: Exchange, now: Moment) -> Answer:
         """Refuses unknown agents, missing and wrong keys, and ambiguous identities."""
+        derived = exchange.derived
+        if derived is None:
+            return self._identify(exchange, now)
+        known: Identified | None = derived.get("identify")
+        if known is None or known.keys is not self._fleet.by_key:
+            answer = self._identify(exchange, now)
+            if answer is None:
+                derived["identify"] = self._known(exchange)
+            return answer
+        exchange.agent = known.agent
+        exchange.agent_id = known.agent.config.id
+        exchange.uri_upstream = known.uri_upstream
+        exchange.provider_named = known.provider_named
+        exchange.session = known.session
+        exchange.key_is_ours = known.key_is_ours
+        return None
+
+    def _known(self, exchange: Exchange) -> Identified:
+        assert exchange.agent is not None
+        path = exchange.uri_upstream, exchange.provider_named
+        return Identified(self._fleet.by_key, exchange.agent, *path, exchange.session, exchange.key_is_ours)
+
+    def _identify(self, exchange: Exchange, now: Moment) -> Answer:
         named = self._split_path(exchange)
         try:
             claimed = self._claimed(exchange)

@@ -58,8 +58,13 @@ class AuditLog:
         lines, self._lines = self._lines, []
         written = 0
         if not (self._health.failing or self._owed):
-            with suppress(OSError):
-                written = os.write(self._fd, b"".join(lines))
+            data = b"".join(lines)
+            try:
+                written = os.write(self._fd, data)
+            except OSError:
+                written = 0
+            if written == len(data):
+                return
         while lines and written >= len(lines[0]):
             written -= len(lines.pop(0))
         if written:  # the disk is full

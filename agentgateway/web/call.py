@@ -22,7 +22,7 @@ from agentgateway.web.outcome import conclude, given_up, provider_of
 from agentgateway.web.relay import DRAINED, ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
-from agentgateway.wire.headers import RawHeaders, raw
+from agentgateway.wire.headers import raw
 
 
 class Call:
@@ -50,6 +50,7 @@ class Call:
             headers.lowered,
             self._incoming.whole(),
             self._incoming.pending,
+            headers.derived,
         )
 
     def start(self) -> None:
@@ -194,9 +195,9 @@ class Call:
         encoding = headers.lowered.get(b"content-encoding", b"").decode("latin-1").lower()
         exchange.compressed = encoding not in ("", "identity")
         self._meter = Meter(exchange.surface, stream, encoding, strip)
-        request.setResponseCode(response.code, response.phrase)
-        passed = answer_fields(headers, exchange.id.encode(), strip)
-        request.responseHeaders = RawHeaders(passed + learned(exchange, now))
+        fields = answer_fields(headers, exchange.id.encode(), strip)
+        fields += learned(exchange, now)
+        request.head(response.code, response.phrase, fields, not strip and b"content-length" in headers.lowered)
 
     def _settle(self, ending: Ending) -> "Deferred[None] | None":
         """Everything that matters has come: into the books with it, before the caller sees the end.
@@ -241,8 +242,8 @@ class Call:
         now = self._live.moment()
         self._close(now)
         fields += learned(exchange, now)
-        request.setResponseCode(refusal.status)
-        request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
+        fields.append((b"Content-Length", b"%d" % len(body)))
+        request.head(refusal.status, None, fields, True)
         request.finish(body)
 
     def _leave(self, outcome: Outcome, reason: str | None = None) -> None:

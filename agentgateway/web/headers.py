@@ -87,13 +87,14 @@ def learned(exchange: Exchange, now: Moment) -> list[Field]:
     if agent is None:
         return []
     fields: list[Field] = []
-    cap = agent.account.tightest(now.wall)
-    if cap is not None:
-        fields.append((b"x-agentgateway-budget-remaining", dollars(cap.remaining).encode()))
-        if cap.resets_at is not None:
-            fields.append((b"x-agentgateway-budget-reset", b"%d" % ceil(cap.resets_at - now.wall)))
-    if agent.bucket is not None:
-        fields.append((b"ratelimit-limit", b"%d" % agent.bucket.rate.count))
-        fields.append((b"ratelimit-remaining", b"%d" % agent.bucket.available(now.monotonic)))
-        fields.append((b"ratelimit-reset", b"%d" % ceil(agent.bucket.full_in(now.monotonic))))
+    least, bucket = agent.account.least(now.wall), agent.bucket
+    if least is not None:
+        remaining, resets_at = least
+        fields.append((b"x-agentgateway-budget-remaining", dollars(remaining).encode()))
+        if resets_at is not None:
+            fields.append((b"x-agentgateway-budget-reset", b"%d" % ceil(resets_at - now.wall)))
+    if bucket is not None:
+        fields.append((b"ratelimit-limit", b"%d" % bucket.rate.count))
+        fields.append((b"ratelimit-remaining", b"%d" % bucket.available(now.monotonic)))
+        fields.append((b"ratelimit-reset", b"%d" % ceil(bucket.full_in(now.monotonic))))
     return fields

@@ -16,7 +16,7 @@ from agentgateway.web.live import Live
 from agentgateway.web.management.problems import Problem, too_large
 from agentgateway.web.proxy import ProxyResource
 from agentgateway.wire.errors import BadFraming, BodyTooLarge, CallerGone, WireError
-from agentgateway.wire.headers import Field, RawHeaders
+from agentgateway.wire.headers import Field
 from agentgateway.wire.request import Request
 
 MANAGEMENT = re.compile(
@@ -47,10 +47,7 @@ class GatewaySite:
             self._manage(request)
         elif request.method in (b"GET", b"HEAD") and _PROBE.fullmatch(uri):
             # Claude Code probes its base URL before the first call; no provider needs to hear of it.
-            request.responseHeaders = RawHeaders(
-                [(b"Content-Type", b"text/plain"), (b"Content-Length", b"%d" % len(_WELCOME))]
-            )
-            request.finish(_WELCOME)
+            _say(request, 200, [(b"Content-Type", b"text/plain")], _WELCOME)
         elif self._live.draining:
             self._refuse(request, Refusal("draining", "the gateway is stopping: try again shortly", 1))
         elif request.channel.spare:
@@ -62,9 +59,7 @@ class GatewaySite:
 
     def _refuse(self, request: Request, refusal: Refusal) -> None:
         fields, body = self._turned_away(refusal, request.uri)
-        request.setResponseCode(refusal.status)
-        request.responseHeaders = RawHeaders([*fields, (b"Content-Length", b"%d" % len(body))])
-        request.finish(body)
+        _say(request, refusal.status, fields, body)
 
     def _manage(self, request: Request) -> None:
         """A request to the management API, once its body is here; that is not waited for where it is too long."""
@@ -105,9 +100,9 @@ def _body_failed(failure: Failure, request: Request) -> None:
 
 
 def _tell(request: Request, problem: Problem) -> None:
-    body = problem.body
-    request.setResponseCode(problem.status)
-    request.responseHeaders = RawHeaders(
-        [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
-    )
+    _say(request, problem.status, [(b"Content-Type", b"application/json")], problem.body)
+
+
+def _say(request: Request, status: int, fields: list[Field], body: bytes) -> None:
+    request.head(status, None, [*fields, (b"Content-Length", b"%d" % len(body))], True)
     request.finish(body)

@@ -1,8 +1,9 @@
 """twisted.web's own requests, so that the proxy also serves as a plain resource in anybody's site."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from twisted.web.http_headers import Headers
+from agentgateway.wire.headers import Field, RawHeaders
 
 
 class StockRequest:
@@ -14,15 +15,10 @@ class StockRequest:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._request, name)
 
-    @property
-    def responseHeaders(self) -> Headers:
-        """The fields of the answer; all of them are set at once."""
-        headers: Headers = self._request.responseHeaders
-        return headers
-
-    @responseHeaders.setter
-    def responseHeaders(self, headers: Headers) -> None:
-        self._request.responseHeaders = headers
+    def head(self, code: int, phrase: bytes | None, fields: Sequence[Field], sized: bool) -> None:
+        """The head of the answer, which goes out with the first of its body."""
+        self._request.setResponseCode(code, phrase)
+        self._request.responseHeaders = RawHeaders(fields)
 
     def finish(self, last: bytes = b"") -> None:
         """End the answer, with `last` as the last of its body."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 
+from agentgateway.config.schema import Agent as AgentConfig
 from agentgateway.config.schema import Provider
 from agentgateway.domain.exchange import Exchange
 from agentgateway.web.headers import credential, upstream_fields
@@ -50,15 +51,40 @@ class Upstream:
 
     def send(self, exchange: Exchange, body: IBodyProducer | None) -> "Deferred[IResponse]":
         """Send the call; see `wire.agent.Agent.request` for how it fails."""
+        head = self._head(exchange)
+        return self.client.request(head.method, head.url, headers=head.headers, data=body)
+
+    def _head(self, exchange: Exchange) -> "Onward":
+        """What goes up in front of the body; made once for a head that comes again."""
         assert exchange.agent is not None
-        agent, name = exchange.agent.config, self.provider.name
+        derived, config = exchange.derived, exchange.agent.config
+        if derived is None:
+            return self._make_head(exchange, config)
+        head: Onward | None = derived.get(self.provider.name)
+        if head is None or head.upstream is not self or head.agent is not config:
+            head = derived[self.provider.name] = self._make_head(exchange, config)
+        return head
+
+    def _make_head(self, exchange: Exchange, agent: AgentConfig) -> "Onward":
+        name = self.provider.name
         # An agent's key belongs to its own provider, and a caller's own to the provider it meant to call.
         own = name == agent.provider if agent.provider else name in (exchange.provider_named, _usual(exchange))
         ours = credential(self.provider, agent.api_key if own else None)
         foreign = not own and exchange.provider_named != name
         fields = [self.host, *upstream_fields(exchange, ours, exchange.key_is_ours or foreign)]
         method = exchange.method.encode("ascii")
-        return self.client.request(method, self.url(exchange.uri_upstream), headers=RawHeaders(fields), data=body)
+        return Onward(self, agent, method, self.url(exchange.uri_upstream), RawHeaders(fields))
+
+
+@attrs.frozen(slots=True, eq=False)
+class Onward:
+    """A head on its way to `upstream`, as `agent` is configured; nothing in it is changed any more."""
+
+    upstream: Upstream
+    agent: AgentConfig
+    method: bytes
+    url: bytes
+    headers: RawHeaders
 
 
 def _usual(exchange: Exchange) -> str:

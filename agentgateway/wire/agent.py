@@ -19,7 +19,7 @@ from zope.interface import implementer
 from agentgateway.wire.body import WholeBody
 from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
-from agentgateway.wire.headers import lowered, pairs_of, serialise
+from agentgateway.wire.headers import RawHeaders, pairs_of
 from agentgateway.wire.outbox import DIRECT, Outbox
 from agentgateway.wire.pool import ClientLimits, Pool
 
@@ -108,14 +108,22 @@ class Agent:
 
 
 def _head(method: bytes, target: bytes, origin: bytes, headers: Headers | None, body: IBodyProducer | None) -> bytes:
-    fields = list(pairs_of(headers))
-    if not (fields and fields[0][0] == b"Host") and b"host" not in lowered(fields):
-        fields.insert(0, (b"Host", origin.partition(b"//")[2]))
+    if b"\n" in target or b"\r" in target:
+        raise ValueError("a target with a line break in it")
+    fields = headers if isinstance(headers, RawHeaders) else RawHeaders(pairs_of(headers))
+    pairs = fields.pairs()
+    host = b"" if (pairs and pairs[0][0] == b"Host") or b"host" in fields.lowered else _host(origin)
+    return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (method, target, host, fields.block, _framing(method, body))
+
+
+def _host(origin: bytes) -> bytes:
+    return b"Host: %b\r\n" % origin.partition(b"//")[2]
+
+
+def _framing(method: bytes, body: IBodyProducer | None) -> bytes:
+    """The line that says where the body ends, if there is to be any."""
     if body is None:
-        if method in (b"POST", b"PUT", b"PATCH"):
-            fields.append((b"Content-Length", b"0"))
-    elif body.length == UNKNOWN_LENGTH:
-        fields.append((b"Transfer-Encoding", b"chunked"))
-    else:
-        fields.append((b"Content-Length", b"%d" % body.length))
-    return serialise(method + b" " + target + b" HTTP/1.1", fields)
+        return b"Content-Length: 0\r\n" if method in (b"POST", b"PUT", b"PATCH") else b""
+    if body.length == UNKNOWN_LENGTH:
+        return b"Transfer-Encoding: chunked\r\n"
+    return b"Content-Length: %d\r\n" % body.length

@@ -16,13 +16,16 @@ class RawHeaders(Headers):
     `pairs` is made from it.
     """
 
-    __slots__ = ("_fields", "_index", "_lowered")
+    __slots__ = ("_block", "_fields", "_index", "_lowered", "derived")
 
     def __init__(self, fields: Sequence[Field] = (), lowered: Mapping[bytes, bytes] | None = None) -> None:
         """`lowered` is what the property of that name gives, where somebody has it already."""
         self._fields: Sequence[Field] | None = fields
         self._index: dict[bytes, list[bytes]] | None = None
         self._lowered = lowered
+        self._block: bytes | None = None
+        self.derived: dict[str, Any] | None = None
+        """What readers made of the fields, by whose it is, where the same head is expected again: they may keep it here."""
 
     @property
     def lowered(self) -> Mapping[bytes, bytes]:
@@ -39,6 +42,13 @@ class RawHeaders(Headers):
                 full.addRawHeader(name, value)
             self._index, self._fields = full._rawHeaders, None
         return self._index
+
+    @property
+    def block(self) -> bytes:
+        """All fields as lines, made once: for fields that are not changed any more. Raises ValueError as `lines` does."""
+        if self._block is None:
+            self._block = lines(self.pairs())
+        return self._block
 
     def pairs(self) -> Sequence[Field]:
         """All fields as (name, value) pairs, in order."""
@@ -85,11 +95,17 @@ def pairs_of(headers: Headers | None) -> Sequence[Field]:
     return [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
 
 
-def serialise(first: bytes, fields: Sequence[Field]) -> bytes:
-    """A message head: the first line, the fields and the empty line. Raises ValueError on a line break in a field."""
-    lines = [first, *map(b": ".join, fields), b"\r\n"]
-    head = b"\r\n".join(lines)
-    breaks = len(lines)
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+def lines(fields: Sequence[Field]) -> bytes:
+    """Fields as lines, each with its end. Raises ValueError on a line break in a field."""
+    block = b"\r\n".join([*map(b": ".join, fields), b""])
+    breaks = len(fields)
+    if block.count(b"\n") != breaks or block.count(b"\r") != breaks:
         raise ValueError("a header field with a line break in it")
-    return head
+    return block
+
+
+def serialise(first: bytes, fields: Sequence[Field]) -> bytes:
+    """A message head: the first line, the fields and the empty line. Raises ValueError on a line break within one."""
+    if b"\n" in first or b"\r" in first:
+        raise ValueError("a first line with a line break in it")
+    return b"%b\r\n%b\r\n" % (first, lines(fields))

@@ -1,8 +1,8 @@
 """One request on the server side: a twisted.web `Request` that costs next to nothing until somebody needs all of it.
 
-`proxy` resources use `method`, `uri`, `requestHeaders` (raw pairs), `body`, and the writing half: `setResponseCode`,
-`responseHeaders`, `write`, `finish`, `registerProducer`, `notifyFinish`. For a resource tree (management) `process_by`
-first does all that twisted.web's own channel would have done.
+`proxy` resources use `method`, `uri`, `requestHeaders` (raw pairs), `body`, and the writing half: `head`, `write`,
+`finish`, `registerProducer`, `notifyFinish`. For a resource tree (management) `process_by` first does all that
+twisted.web's own channel would have done.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web import server
+from twisted.web import http, server
+from twisted.web.http_headers import Headers
 
 from agentgateway.wire.body import IncomingBody
-from agentgateway.wire.headers import Field, RawHeaders, pairs_of, serialise
+from agentgateway.wire.headers import Field, RawHeaders, lines, pairs_of
 
 if TYPE_CHECKING:
     from agentgateway.wire.channel import Channel
@@ -24,10 +25,12 @@ _STATUS_LINES: dict[tuple[int, bytes], bytes] = {}
 
 
 def status_line(code: int, phrase: bytes) -> bytes:
-    """`HTTP/1.1 200 OK`, kept for the common ones."""
+    """`HTTP/1.1 200 OK` and the line's end, kept for the common ones. Raises ValueError on a line break within it."""
     line = _STATUS_LINES.get((code, phrase))
     if line is None:
-        line = b"HTTP/1.1 %d %b" % (code, phrase)
+        if b"\n" in phrase or b"\r" in phrase:
+            raise ValueError("a reason phrase with a line break in it")
+        line = b"HTTP/1.1 %d %b\r\n" % (code, phrase)
         if len(_STATUS_LINES) < 256:
             _STATUS_LINES[code, phrase] = line
     return line
@@ -59,16 +62,16 @@ class Request(server.Request):
         self.uri = uri
         self.clientproto = version
         self.requestHeaders = headers
-        self.responseHeaders = RawHeaders()
-        self.notifications = []
         self.length = length
         self.body = body
         self.keep_alive = True
         self._bare = method == b"HEAD"  # twisted.web calls it GET for a while
+        self._fields: Sequence[Field] | None = None
+        self._sized = False
 
     def process_by(self, site: server.Site) -> None:
         """Give this request, its body complete, to a twisted.web resource tree."""
-        fields, notifications = self.requestHeaders, self.notifications
+        fields, notifications = self.requestHeaders.copy(), list(self.notifications)
         server.Request.__init__(self, self.channel, parsePOSTFormSubmission=False)
         self.requestHeaders, self.notifications = fields, notifications
         self.content = BytesIO(self.body.take())
@@ -77,6 +80,23 @@ class Request(server.Request):
         self.requestReceived(self.method, self.uri, self.clientproto)  # type: ignore[no-untyped-call]
 
     # writing
+
+    def head(self, code: int, phrase: bytes | None, fields: Sequence[Field], sized: bool) -> None:
+        """The head of the answer, which goes out with the first of its body; `sized`: a field tells the body's length."""
+        self.code = code
+        self.code_message = http.RESPONSES.get(code, b"Unknown Status") if phrase is None else phrase
+        self._fields, self._sized = fields, sized
+
+    @property
+    def responseHeaders(self) -> Headers:
+        """The fields of the answer, where `head` does not say them."""
+        if self._headers is None:
+            self._headers = RawHeaders()
+        return self._headers
+
+    @responseHeaders.setter
+    def responseHeaders(self, headers: Headers) -> None:
+        self._headers = headers
 
     def write(self, data: bytes) -> None:
         """Send some of the body, with the head in front of it the first time."""
@@ -127,24 +147,25 @@ class Request(server.Request):
     def _start(self) -> bytes:
         """The head; decides on chunks and on whether the connection stays."""
         self.startedWriting = 1
-        fields = list(pairs_of(self.responseHeaders))
-        if self.cookies:
-            fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
+        fields, sized, channel, ours = self._fields, self._sized, self.channel, b""
+        if fields is None:
+            fields = [*pairs_of(self.responseHeaders), *((b"Set-Cookie", cookie) for cookie in self.cookies)]
+            sized = _has_length(fields)
         self._bare = self._bare or self.code in _NO_BODY
         # In a response to HEAD a length is information; without one the end of the body has to be told otherwise.
-        if not (self._bare or _has_length(fields)):
+        if not (self._bare or sized):
             if self.clientproto == b"HTTP/1.1":
                 self.chunked = 1
-                fields.append((b"Transfer-Encoding", b"chunked"))
+                ours = b"Transfer-Encoding: chunked\r\n"
             else:
-                self.channel.persist = False
+                channel.persist = False
         if not self.body.complete:
-            self.channel.persist = False
-        if not self.channel.persist:
-            fields.append((b"Connection", b"close"))
+            channel.persist = False
+        if not channel.persist:
+            ours += b"Connection: close\r\n"
         elif self.clientproto == b"HTTP/1.0":
-            fields.append((b"Connection", b"keep-alive"))
-        return serialise(status_line(self.code, self.code_message), fields)
+            ours += b"Connection: keep-alive\r\n"
+        return b"%b%b%b\r\n" % (status_line(self.code, self.code_message), lines(fields), ours)
 
     # the end, whichever comes
 
@@ -168,9 +189,11 @@ class Request(server.Request):
     def notifyFinish(self) -> "Deferred[None]":
         """Fires when the response is complete, fails when the caller goes away before."""
         done: Deferred[None] = Deferred()
-        self.notifications.append(done)
+        self.notifications = [*self.notifications, done]
         return done
 
+    notifications: Sequence["Deferred[None]"] = ()  # type: ignore[assignment]
     cookies: list[bytes] = []
+    _headers: Headers | None = None
     gone: Callable[[], None] | None = None
     """Called when the caller goes away before the response is complete: `notifyFinish` without a Deferred."""

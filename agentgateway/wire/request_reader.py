@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from agentgateway.wire.body import IncomingBody, UntoldBody
 from agentgateway.wire.errors import BadFraming, BodyTooLarge, CannotRead
 from agentgateway.wire.framing import MAX_FIELD_BYTES, check, check_size
-from agentgateway.wire.headers import Field, RawHeaders, lowered, serialise
+from agentgateway.wire.headers import Field, RawHeaders, lowered, raw, serialise
+from agentgateway.wire.heads import PATIENCE, Head
 from agentgateway.wire.request import Request
 
 if TYPE_CHECKING:
@@ -43,11 +44,42 @@ class RequestReader(Protocol):
         self._suspect = False
         self._mark = 0
         self._pending = 0
+        self._head: Head | None = None
+        self._patience = PATIENCE
 
     # segments
 
     def _parse(self, data: bytes) -> None:
         """Parse a segment. What is wrong with it is in `_fault` then, and nothing behind that is parsed."""
+        between = not self._in_head and self._incoming is None
+        head, self._head = self._head, None
+        if head is not None and between:
+            body = head.body_of(data)
+            if body is not None and len(body) <= self._server.limits.max_body_bytes:
+                self._head = head
+                self._patience = PATIENCE
+                return self._again(head, body)
+        queued = len(self._queue)
+        self._read(data)
+        if between and self._patience and len(self._queue) == queued + 1 and not self._in_head:
+            self._learn(data, self._queue[-1])
+
+    def _again(self, head: Head, body: bytes) -> None:
+        """A request that begins with a remembered head, its body with it."""
+        self._uri = head.uri
+        channel: Channel = self  # type: ignore[assignment]
+        whole = IncomingBody(len(body), self._throttle, self._server.room).arrived_at_once(body)
+        self._queue.append(Request(channel, head.method, head.uri, b"HTTP/1.1", head.headers, len(body), whole))
+
+    def _learn(self, data: bytes, request: Request) -> None:
+        """Remember the head of a request that was all of a segment, if it is of the kind that comes again."""
+        headers = raw(request.requestHeaders)
+        usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and request.length and request.body.whole
+        if usual and self._fault is None and b"expect" not in headers.lowered:
+            self._patience -= 1
+            self._head = self._server.heads.learn(data, request.method, request.uri, headers)
+
+    def _read(self, data: bytes) -> None:
         size = len(data)
         # A head that came in one small segment needs no measuring.
         self._suspect = self._in_head or size > self._small

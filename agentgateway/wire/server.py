@@ -11,6 +11,7 @@ from zope.interface import implementer
 from agentgateway.wire.channel import Channel
 from agentgateway.wire.errors import BadFraming
 from agentgateway.wire.headers import Field, serialise
+from agentgateway.wire.heads import Heads
 from agentgateway.wire.outbox import DIRECT, Outbox
 from agentgateway.wire.request import Request
 from agentgateway.wire.room import Room
@@ -70,6 +71,7 @@ class Server(ServerFactory):
         self.limits = limits
         self.draining = False
         self.room = Room()
+        self.heads = Heads()
         self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:

@@ -5,7 +5,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel, Request
 
 from agentgateway.web.stock import StockRequest
-from agentgateway.wire.headers import RawHeaders
 
 
 class Noting(Request):
@@ -30,7 +29,7 @@ class StockRequestTests(SynchronousTestCase):
 
     def test_finish(self) -> None:
         """The last bytes go out with the end, behind the fields that were set."""
-        self.request.responseHeaders = RawHeaders([(b"X-Odd-Case", b"1")])
+        self.request.head(200, b"OK", [(b"X-Odd-Case", b"1")], False)
         self.request.write(b"one")
         self.request.finish(b"two")
         said = self.wire.value()

@@ -1,0 +1,170 @@
+"""Heads that come again: what is remembered of them changes nothing that anybody can see."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from agentgateway.wire.headers import RawHeaders, lowered
+from agentgateway.wire.heads import KEPT, LONGEST, PATIENCE, Head, Heads
+from tests.wire.doubles import Caller, Site, hello, hello_when_whole
+
+FIELDS = b"Host: a\r\nX-Agent-Id: writer\r\nAccept: */*\r\n"
+
+
+def post(body: bytes, path: bytes = b"/v1/messages", more: bytes = b"") -> bytes:
+    """A request as an SDK sends it."""
+    return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (path, FIELDS, len(body), more, body)
+
+
+def learned(data: bytes, heads: Heads | None = None) -> Head | None:
+    """What is remembered of the head of a valid request."""
+    lines = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    method, uri, _ = lines[0].split(b" ")
+    fields = [(name, value) for name, _, value in (line.partition(b": ") for line in lines[1:])]
+    return (Heads() if heads is None else heads).learn(data, method, uri, RawHeaders(fields, lowered(fields)))
+
+
+def seen(site: Site) -> list[Any]:
+    """All that reached the site."""
+    return [
+        (one.method, one.uri, _passed(one.requestHeaders.pairs()), one.length, one.body.take()) for one in site.requests
+    ]
+
+
+def _passed(fields: Any) -> list[Any]:
+    return [field for field in fields if field[0].lower() != b"content-length"]
+
+
+class HeadsTests(SynchronousTestCase):
+    """What counts as the same head."""
+
+    def test_again(self) -> None:
+        """Of a request with the same head and another body, whatever its length, the body is told."""
+        head = learned(post(b"one"))
+        assert head is not None
+        self.assertEqual(head.uri, b"/v1/messages")
+        for body in (b"", b"one", b"three", b"x" * 4000):
+            self.assertEqual(head.body_of(post(body)), body)
+
+    def test_not_again(self) -> None:
+        """Anything else is read from the beginning: other fields, part of a body, more than a body, no number."""
+        head, usual = learned(post(b"one")), post(b"two")
+        assert head is not None
+        for other in (
+            usual[:-1],
+            usual + b"\r\n",
+            usual + usual,
+            usual.replace(b"writer", b"reader"),
+            usual.replace(b": 3\r\n", b": 03\r\nX: y\r\n"),
+            usual.replace(b": 3\r\n", b": +3\r\n"),
+            usual.replace(b": 3\r\n", b": 3 \r\n"),
+            usual.replace(b": 3\r\n", b": \r\n"),
+            usual.replace(b": 3\r\n", b": 3\n"),
+            usual.replace(b": 3\r\n", b": 3, 3\r\n"),
+            usual.replace(b": 3\r\n", b": \xb2\r\n"),
+            usual.replace(b": 3\r\n", b": 000000003\r\n"),
+            b"\r\n" + usual,
+            b"",
+        ):
+            self.assertIsNone(head.body_of(other), other)
+
+    def test_not_remembered(self) -> None:
+        """Long heads are not, and those without a length."""
+        self.assertIsNone(learned(post(b"one", more=b"A: " + b"b" * LONGEST + b"\r\n")))
+        self.assertIsNone(learned(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+
+    def test_bounded(self) -> None:
+        """So many are remembered; one that was pushed out is nobody's any more, and nothing of it is kept."""
+        heads = Heads()
+        first = learned(post(b"one"), heads)
+        assert first is not None
+        for number in range(KEPT):
+            learned(post(b"one", b"/%d" % number), heads)
+        self.assertIsNone(first.body_of(post(b"one")))
+        self.assertEqual((first.uri, first.headers.pairs()), (b"", ()))
+
+    def test_cleared(self) -> None:
+        """After a reload all are learned anew."""
+        heads = Heads()
+        head = learned(post(b"one"), heads)
+        assert head is not None
+        heads.clear()
+        self.assertIsNone(head.body_of(post(b"one")))
+        self.assertIsNot(learned(post(b"one"), heads), head)
+
+
+class ConnectionTests(SynchronousTestCase):
+    """Connections whose heads come again."""
+
+    def test_shared(self) -> None:
+        """What one connection has learned holds for another with the same head, from its second request on."""
+        site = Site(hello)
+        first = Caller(site)
+        second = Caller(site, first.clock, first.server)
+        for caller in (first, second, first, second):
+            self.assertIn(b"200 OK", caller.say(post(b"one")))
+        kept = [request.requestHeaders for request in site.requests]
+        self.assertIs(kept[2], kept[3])
+        self.assertIsNot(kept[1], kept[3])  # parsed and checked once on each connection
+        self.assertEqual(kept[3].pairs(), _passed(kept[0].pairs()))
+
+    def test_heads_that_differ(self) -> None:
+        """A caller that says something new in each head costs no memory: after a few nothing is learned."""
+        caller = Caller(Site(hello))
+        for number in range(3 * PATIENCE):
+            caller.say(post(b"one", more=b"X-Request-Id: %d\r\n" % number))
+        self.assertEqual(len(caller.server.heads), PATIENCE)
+
+    def test_body_limit(self) -> None:
+        """A body beyond the limit is refused behind a remembered head, too."""
+        caller = Caller(Site(hello_when_whole), max_body_bytes=10)
+        self.assertIn(b"200 OK", caller.say(post(b"one")))
+        self.assertIn(b" 400 ", caller.say(post(b"x" * 11)))
+
+    def test_close_still_closes(self) -> None:
+        """A head that ends the connection is not taken for one that comes again, nor served behind."""
+        caller = Caller(Site(hello))
+        caller.say(post(b"one"))
+        said = caller.say(post(b"two", more=b"Connection: close\r\n"))
+        self.assertIn(b"Connection: close", said)
+        self.assertTrue(caller.wire.closed)
+        self.assertEqual(caller.say(post(b"three")), b"")
+
+
+@st.composite
+def segments(draw: Any) -> list[bytes]:
+    """Requests of one caller as they may arrive: usual ones, cut, joined, and damaged in any place."""
+    usual = st.builds(post, st.binary(max_size=30), st.sampled_from([b"/v1/messages", b"/b"]))
+    parts: list[bytes] = []
+    for _ in range(draw(st.integers(1, 6))):
+        data = draw(usual)
+        kind = draw(st.sampled_from(["whole", "whole", "whole", "cut", "damaged", "joined"]))
+        at = draw(st.integers(0, len(data) - 1))
+        if kind == "cut":
+            parts += [data[:at], data[at:]]
+        elif kind == "damaged":
+            length = draw(st.integers(0, 2))
+            parts.append(
+                data[:at] + draw(st.binary(max_size=3) | st.sampled_from([b"\r\n", b"0", b" "])) + data[at + length :]
+            )
+        else:
+            parts.append(data + draw(usual) if kind == "joined" else data)
+    return [part for part in parts if part]
+
+
+class PropertyTests(SynchronousTestCase):
+    """Whatever a caller sends."""
+
+    @settings(max_examples=300, deadline=None)
+    @given(segments())
+    def test_nothing_changes(self, parts: list[bytes]) -> None:
+        """A connection that remembers heads sees the same requests, and answers the same, as one that does not."""
+        remembering, forgetful = Caller(Site(hello_when_whole)), Caller(Site(hello_when_whole))
+        forgetful.channel._patience = 0
+        for part in parts:
+            self.assertEqual(remembering.say(part), forgetful.say(part))
+            self.assertEqual(remembering.wire.closed, forgetful.wire.closed)
+        self.assertEqual(seen(remembering.site), seen(forgetful.site))
+        self.assertEqual(remembering.site.faults, forgetful.site.faults)
