@@ -218,9 +218,11 @@ class Account:
     def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:
         """The call has cost this much by now (it never falls); True when its stream must be cut. Raises NotOpen."""
         self._open.require(reservation)
-        accrued = max(reservation.accrued, cost_so_far)
-        fits = accrued <= reservation.amount or self.extend(now, reservation, accrued)
-        self._open.change(reservation, reservation.amount, accrued, 0)
+        accrued, fits = max(reservation.accrued, cost_so_far), True
+        if accrued > reservation.amount:
+            fits = self.extend(now, reservation, accrued)
+        if accrued > reservation.accrued or reservation.risk:
+            self._open.change(reservation, reservation.amount, accrued, 0)
         return not fits or self.reached(now)
 
     def extend(self, now: float, reservation: Reservation, amount: int) -> bool:
@@ -275,9 +277,11 @@ class Account:
 
     def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
         """One more answered call, free ones too."""
-        self._hours.at(now).count(error, input_tokens, output_tokens)
-        self._days.at(now).count(error, input_tokens, output_tokens)
-        self.life.count(error, input_tokens, output_tokens)
+        for tally in (self._hours.at(now), self._days.at(now), self.life):
+            tally.calls += 1
+            tally.errors += error
+            tally.input_tokens += input_tokens
+            tally.output_tokens += output_tokens
         self.call_pace.add(now, 1)
         if self.share is not None:
             self.share.counted()

@@ -66,6 +66,8 @@ class Tallies:
     """A tally for each window of one kind: the current one, and a few before it. `windows` is a calendar's method."""
 
     windows: Callable[[float], Window]
+    start: int = attrs.field(init=False, default=0)
+    """When the current window began, as of the last look."""
     _window: Window = NEVER
     _tally: Tally = attrs.Factory(Tally)
     _stays_from: int = 0
@@ -82,11 +84,6 @@ class Tallies:
         """From when until when the clock may be for the window current at `now` to stay the current one."""
         self.at(now)
         return self._stays_from, self._window.end
-
-    @property
-    def start(self) -> int:
-        """When the current window began, as of the last look."""
-        return self._window.start
 
     def window(self, now: float) -> Window:
         """The current window, as of `now`."""
@@ -114,7 +111,7 @@ class Tallies:
         if any(self._tally.numbers()):
             self._past[self._window.start] = (self._window, self._tally)
         _, self._tally = self._past.pop(window.start, (window, Tally()))
-        self._window = window
+        self._window, self.start = window, window.start
         self._stays_from = 2 * window.start - window.end
         if len(self._past) > KEEP:
             del self._past[next(iter(self._past))]

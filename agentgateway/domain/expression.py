@@ -9,6 +9,8 @@ unknown`` is unknown, and a condition unknown in the end is false. The compiled 
 raises, and only then is the condition worked out comparison by comparison.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from types import FunctionType
 from typing import Final
 
@@ -17,7 +19,7 @@ import attrs
 from agentgateway.domain.grammar import Piece, parse
 from agentgateway.domain.lexicon import NAMES, ExpressionError
 
-__all__ = ["NAMES", "Condition", "ExpressionError", "compile_condition"]
+__all__ = ["NAMES", "Condition", "ExpressionError", "compile_condition", "nowhere"]
 
 _UNKNOWN: Final = (TypeError, ZeroDivisionError, OverflowError, AttributeError)
 
@@ -29,6 +31,8 @@ class Condition:
     text: str
     names: frozenset[str] = attrs.field(eq=False)
     """The attributes it reads."""
+    source: str = attrs.field(eq=False, repr=False)
+    """The same in Python, over `facts`."""
     _run: FunctionType = attrs.field(eq=False, repr=False)
     _tree: "_Tree" = attrs.field(eq=False, repr=False)
 
@@ -68,7 +72,24 @@ def compile_condition(text: str) -> Condition:
     """The condition that `text` says. Raises ExpressionError naming what is wrong, where, and what is allowed."""
     piece = parse(text)
     run = _function(piece.source)
-    return Condition(text, frozenset(run.__code__.co_names), run, _tree(piece))
+    return Condition(text, frozenset(run.__code__.co_names), piece.source, run, _tree(piece))
+
+
+@lru_cache(256)
+def nowhere(sources: tuple[str, ...]) -> Callable[[object], bool]:
+    """A function that is true of facts of which none of these conditions holds; not of all of them, but of nearly all.
+
+    All in one: asking each condition by itself costs more than the conditions do. `sources` are of compiled conditions.
+    """
+    run = _function(" or ".join(f"({source})" for source in sources) or "False")
+
+    def none_holds(facts: object) -> bool:
+        try:
+            return run(facts) is False
+        except _UNKNOWN:
+            return False
+
+    return none_holds
 
 
 def _function(source: str) -> FunctionType:

@@ -48,9 +48,11 @@ class InFlight:
 
     def change(self, reservation: Reservation, amount: int, accrued: int, risk: int) -> None:
         """Other numbers for a call in flight."""
-        self._sum(reservation, -1)
+        self.reserved += amount - reservation.amount
+        self.accrued += accrued - reservation.accrued
+        self.at_risk += risk - reservation.risk
+        self.exposed += max(amount, risk) - max(reservation.amount, reservation.risk)
         reservation.amount, reservation.accrued, reservation.risk = amount, accrued, risk
-        self._sum(reservation, 1)
 
     def remove(self, reservation: Reservation) -> None:
         """The call is over. Raises NotOpen, and nothing has changed."""

@@ -11,7 +11,7 @@ from typing import Final, Self, cast
 import attrs
 
 from agentgateway.config.schema import Policy, PolicyAction, Rate
-from agentgateway.domain.expression import Condition, compile_condition
+from agentgateway.domain.expression import Condition, compile_condition, nowhere
 from agentgateway.domain.lent import Bucket, Make, own_bucket
 
 DEFAULT_COOLDOWN: Final = 300.0
@@ -102,15 +102,25 @@ class AgentRules:
     """The policies that apply to one agent, in the order of the file."""
 
     rules: tuple[Rule, ...]
+    _overruled: bool = attrs.field(init=False)
+    """Whether an operator has overruled one."""
+    _none_holds: Callable[[object], bool] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._overruled = any(rule.overruled for rule in self.rules)
+        self._none_holds = nowhere(tuple(rule.condition.source for rule in self.rules))
 
     def evaluate(self, facts: object, now: float) -> Verdict:
         """What they say of `facts` (see `expression.NAMES`). `now` is of a monotonic clock, in seconds."""
         verdict = NOTHING
+        if not self._overruled and self._none_holds(facts):
+            return verdict
         for rule in self.rules:
             if rule.condition(facts):
                 verdict = ACTIONS[rule.policy.action](verdict, rule, now)
             elif rule.overruled:
                 rule.overruled = False
+        self._overruled = any(rule.overruled for rule in self.rules)
         return verdict
 
     def buckets(self) -> Iterator[Bucket]:
@@ -121,6 +131,7 @@ class AgentRules:
         """An operator resumes the agent: pauses whose condition holds just now wait until it has ceased once."""
         for rule in self.rules:
             rule.overruled = rule.policy.action == "pause" and rule.condition(facts)
+        self._overruled = any(rule.overruled for rule in self.rules)
 
 
 @attrs.frozen

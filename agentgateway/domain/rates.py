@@ -10,7 +10,8 @@ import attrs
 
 from agentgateway.domain.usage import Usage
 
-_PER = 1_000_000
+PER = 1_000_000
+"""Tokens that a rate is for."""
 
 WHOLES: Mapping[str, str | None] = {
     "input_audio": "input",
@@ -67,10 +68,15 @@ class Rates:
             if input_tokens > threshold:
                 rates = tier
                 break
-        return -(-(input_tokens * rates._dearest + output_tokens * rates.output + rates.request * _PER) // _PER)
+        return -(-(input_tokens * rates._dearest + output_tokens * rates.output + rates.request * PER) // PER)
 
     def cost(self, usage: Usage) -> int:
         """What `usage` costs in nano-dollars; zero for no tokens at all."""
+        fixed, output = self.line(usage)
+        return (fixed + usage.output * output + PER // 2) // PER
+
+    def line(self, usage: Usage) -> tuple[int, int]:
+        """What all of `usage` but its `output` costs, and what a token of that does, in millionths of nano-dollars."""
         rates = self
         if self.tiers:
             total = usage.total_input
@@ -78,15 +84,14 @@ class Rates:
                 if total > threshold:
                     rates = tier
                     break
-        sum_ = (
+        fixed = (
             usage.input * rates.input
-            + usage.output * rates.output
             + usage.cache_read * rates.cache_read
             + usage.cache_write * rates.cache_write
             + usage.cache_write_1h * rates.cache_write_1h
         )
         for name, over in rates._surcharges:
-            sum_ += getattr(usage, name) * over
+            fixed += getattr(usage, name) * over
         if rates.request and usage.total:
-            sum_ += rates.request * _PER
-        return (sum_ + _PER // 2) // _PER
+            fixed += rates.request * PER
+        return fixed, rates.output

@@ -114,7 +114,7 @@ def gateway_of(views: Sequence[View], agents: int) -> dict[str, Any]:
     serving = any(view["status"] == "ok" for view in views)
     return _alone(views[0]) | {
         "status": "ok" if serving else views[0]["status"],
-        "store": "ok" if all(view["store"] == "ok" for view in views) else "degraded",
+        "store": "ok" if all(view.get("store", "ok") == "ok" for view in views) else "degraded",
         "uptime_s": max(view["uptime_s"] for view in views),
         "agents": agents,
         "in_flight": sum(view["in_flight"] for view in views),

@@ -15,7 +15,8 @@ from agentgateway.providers.sse import HEAD, LIMIT, TAIL, Events, Stripper
 
 Certainty = Literal["exact", "estimated", "none"]
 
-_CHARS_PER_TOKEN = 4
+CHARS_PER_TOKEN = 4
+"""Characters sent that are charged as a token of output where the provider has not said how many there were."""
 USUAL_OUTPUT = 1024
 """Output tokens a call is taken for of which nothing is known."""
 
@@ -63,6 +64,16 @@ class Meter:
         elif self._surface.billable:
             self._keep(data)
         return data if self._stripper is None else self._stripper.feed(data)
+
+    def whole(self, data: bytes) -> bytes:
+        """Learn from an answer that is all there, and say what goes to the caller: `feed` and `end` in one."""
+        plain = self._events is None and self._inflater is None and self._stripper is None
+        if not plain or len(data) > LIMIT or self.reading.blind:
+            return self.feed(data) + self.end()
+        if data and self._surface.billable:
+            self._surface.read_whole(data, self.reading)
+        self.reading.final = True
+        return data
 
     def end(self) -> bytes:
         """The answer is over, however it came to that: close the reading, and say what was held back."""
@@ -122,12 +133,12 @@ def settle(reading: Reading, asked: Asked, request_body_len: int, complete: bool
         return usage, "exact"
     if not usage.total and (not reading.owed or (reading.failed and not reading.sent_chars)):
         return Usage(), "none"
-    sent = -(-reading.sent_chars // _CHARS_PER_TOKEN)
+    sent = -(-reading.sent_chars // CHARS_PER_TOKEN)
     if reading.later:
         sent = max(sent, USUAL_OUTPUT if asked.max_output is None else asked.max_output)
     if reading.blind and asked.max_output is not None:
         sent = min(sent, asked.max_output)
     usage = msgspec.structs.replace(usage, output=max(usage.output, sent))
     if not usage.total_input:
-        usage.input = usage.reported_input = -(-request_body_len // _CHARS_PER_TOKEN)
+        usage.input = usage.reported_input = -(-request_body_len // CHARS_PER_TOKEN)
     return usage, "estimated"

@@ -33,7 +33,7 @@ class Events:
     @property
     def inside(self) -> bool:
         """Whether the stream stands in the middle of an event."""
-        return bool(self._carry.strip(b"\r\n"))
+        return bool(self._carry) and bool(self._carry.strip(b"\r\n"))
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that `data` completes."""

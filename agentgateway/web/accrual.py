@@ -6,6 +6,7 @@ from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.reckon import Reckoner
+from agentgateway.pipeline.running import Running
 
 
 def accrual(
@@ -16,10 +17,12 @@ def accrual(
     if not exchange.streamed or reservation is None or agent is None:
         return None
 
+    account, running = agent.account, Running(reckoner, exchange, meter.reading)
+
     def spent() -> bool:
-        if not agent.account.capped:
+        if not account.capped:
             return False
         now = moment()
-        return agent.account.accrue(now.wall, reservation, reckoner.so_far(exchange, meter.reading, now))
+        return account.accrue(now.wall, reservation, running.cost(now))
 
     return spent

@@ -151,15 +151,16 @@ class Call:
             reservation.stop = self._stop
 
     async def _relay_answer(self, response: Any) -> None:
+        now = self._live.moment()
         try:
-            self._head(response)
+            self._head(response, now)
         except Exception:
             response.deliverBody(Discard())
             raise
         assert self._meter is not None
         if getattr(response, "complete", False):
             held = watch_whole(self._meter, response.take())
-            durable = self._settle(WHOLE)
+            durable = self._settle(WHOLE, now)
             if durable is not None:
                 await durable
             self._finish(held, WHOLE)
@@ -168,7 +169,7 @@ class Call:
         self._relay = relay = Relay(self._request, response, self._meter, spent)
         relay.start()
         ending = await relay.settled
-        durable = self._settle(ending)
+        durable = self._settle(ending, self._live.moment())
         if durable is not None:
             await durable
         if not ending.ended:
@@ -178,35 +179,34 @@ class Call:
         relay.stop()
         self._finish(relay.release(), ending)
 
-    def _head(self, response: Any) -> None:
+    def _head(self, response: Any, now: Moment) -> None:
         """Prepare the head of the answer, and the meter."""
         exchange, request = self._exchange, self._request
         assert exchange.surface is not None and exchange.asked is not None
-        now = self._live.moment()
         exchange.first_byte = now.monotonic - exchange.began.monotonic
         exchange.status = response.code
         exchange.model = exchange.asked.model
         headers = raw(response.headers)
-        stream = b"text/event-stream" in headers.lowered.get(b"content-type", b"").lower()
+        names = headers.lowered
+        stream = b"text/event-stream" in names.get(b"content-type", b"").lower()
         exchange.streamed = stream
         if stream:
             self._live.streams[exchange.id] = self
         strip = exchange.strip_usage and stream
-        encoding = headers.lowered.get(b"content-encoding", b"").decode("latin-1").lower()
+        encoding = names.get(b"content-encoding", b"").decode("latin-1").lower()
         exchange.compressed = encoding not in ("", "identity")
         self._meter = Meter(exchange.surface, stream, encoding, strip)
-        fields = answer_fields(headers, exchange.id.encode(), strip)
+        fields = answer_fields(headers.pairs(), names, exchange.id.encode(), strip)
         fields += learned(exchange, now)
-        request.head(response.code, response.phrase, fields, not strip and b"content-length" in headers.lowered)
+        request.head(response.code, response.phrase, fields, not strip and b"content-length" in names)
 
-    def _settle(self, ending: Ending) -> "Deferred[None] | None":
+    def _settle(self, ending: Ending, now: Moment) -> "Deferred[None] | None":
         """Everything that matters has come: into the books with it, before the caller sees the end.
 
         What is given, if anything, has to be waited for: the books are kept as safely as is configured.
         """
         assert self._meter is not None
         complete = conclude(self._exchange, self._meter.reading, ending, self._draining)
-        now = self._live.moment()
         self._reckoner.answered(self._exchange, self._meter, complete, now)
         self._close(now)
         return self._live.store.settled()

@@ -7,7 +7,7 @@ from agentgateway.config.schema import Provider, Secret
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
-from agentgateway.wire.headers import Field, RawHeaders
+from agentgateway.wire.headers import Field
 
 HOP_BY_HOP = frozenset(
     {
@@ -48,10 +48,11 @@ def upstream_fields(exchange: Exchange, ours: Field | None, drop_credentials: bo
     return passed
 
 
-def answer_fields(headers: RawHeaders, call_id: bytes, without_length: bool) -> list[Field]:
-    """The provider's fields as they go to the caller, and the id of the call's audit record."""
-    drop = _AND_LENGTH if without_length else HOP_BY_HOP
-    passed = _end_to_end(headers.pairs(), headers.lowered, drop)
+def answer_fields(
+    fields: Sequence[Field], lowered: Mapping[bytes, bytes], call_id: bytes, without_length: bool
+) -> list[Field]:
+    """The provider's fields (`lowered`: by lower-case name) as they go to the caller, and the id of the call's record."""
+    passed = _end_to_end(fields, lowered, _AND_LENGTH if without_length else HOP_BY_HOP)
     passed.append((b"x-agentgateway-request-id", call_id))
     return passed
 

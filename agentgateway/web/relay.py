@@ -47,7 +47,7 @@ WHOLE = Ending(True)
 def watch_whole(meter: Meter, data: bytes) -> bytes:
     """What goes to the caller of an answer that is all there, once the meter has seen it."""
     try:
-        return meter.feed(data) + meter.end()
+        return meter.whole(data)
     except Exception:
         Relay._log.failure("the meter failed; the call goes on and is estimated")
         meter.reading.known = False

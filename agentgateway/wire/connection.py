@@ -135,7 +135,7 @@ class Connection(ResponseReader):
             answer.callback(response)
         elif chunks or response.complete:
             response.deliver(chunks)
-        if self._response is response:
+        if response.waiting == self._reading and self._response is response:
             self.set_reading(response)
 
     # the end of a response, or of the connection

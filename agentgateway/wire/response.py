@@ -41,6 +41,8 @@ class Response:
         self._early: list[bytes] = []
         self._receiver: Any = None
         self._paused = False
+        self.waiting = True
+        """Whether more of the body should not be read from the socket now: nobody takes it."""
 
     def take(self) -> bytes:
         """The whole body of a response that is `complete` as soon as its head is there; instead of `deliverBody`."""
@@ -51,6 +53,7 @@ class Response:
         """Give the body to `protocol`: what is here at once, the rest as it comes."""
         self._receiver = protocol
         self._receiver.makeConnection(self)
+        self.waiting = self._receiver is None or self._paused
         self.deliver([])
         self._connection.set_reading(self)
 
@@ -63,16 +66,17 @@ class Response:
         """Body of one segment; kept while there is no receiver, or while it has paused."""
         if chunks:
             self._early += chunks
-        if self._held():
+        if self.waiting:
             return
         if self._early:
             data = self._early[0] if len(self._early) == 1 else b"".join(self._early)
             self._early = []
             self._receiver.dataReceived(data)
-            if self._held():  # by what it did just now
+            if self._receiver is None or self._paused:  # by what it did just now
                 return
-        if self._receiver is not None and (self.complete or self._failure is not None):
+        if self.complete or self._failure is not None:
             receiver, self._receiver = self._receiver, None
+            self.waiting = True
             receiver.connectionLost(self._failure or _DONE)
 
     def end(self, failure: Failure | None) -> None:
@@ -80,24 +84,17 @@ class Response:
         self._failure = failure
         self.deliver([])
 
-    def _held(self) -> bool:
-        return self._receiver is None or self._paused
-
-    @property
-    def waiting(self) -> bool:
-        """Whether more of the body should not be read from the socket now."""
-        return self._held()
-
     # the receiver's side: ITransport as far as a receiver needs it
 
     def pauseProducing(self) -> None:
         """Stop reading from the upstream."""
-        self._paused = True
+        self._paused = self.waiting = True
         self._connection.set_reading(self)
 
     def resumeProducing(self) -> None:
         """Go on."""
         self._paused = False
+        self.waiting = self._receiver is None
         self.deliver([])
         self._connection.set_reading(self)
 
@@ -108,6 +105,7 @@ class Response:
     def abort(self) -> None:
         """Close the upstream's connection now, unless the response is complete; the receiver hears nothing more."""
         self._receiver = None
+        self.waiting = True
         self._early = []
         if not self.complete:
             self._connection.abort()

@@ -68,9 +68,12 @@ class AnswerFieldsTests(SynchronousTestCase):
         headers = RawHeaders([(b"A", b"1"), (b"Keep-Alive", b"x"), (b"content-Length", b"9"), (b"a", b"2")])
         id_ = (b"x-agentgateway-request-id", b"agw_1")
         self.assertEqual(
-            answer_fields(headers, b"agw_1", False), [(b"A", b"1"), (b"content-Length", b"9"), (b"a", b"2"), id_]
+            answer_fields(headers.pairs(), headers.lowered, b"agw_1", False),
+            [(b"A", b"1"), (b"content-Length", b"9"), (b"a", b"2"), id_],
         )
-        self.assertEqual(answer_fields(headers, b"agw_1", True), [(b"A", b"1"), (b"a", b"2"), id_])
+        self.assertEqual(
+            answer_fields(headers.pairs(), headers.lowered, b"agw_1", True), [(b"A", b"1"), (b"a", b"2"), id_]
+        )
 
 
 class CredentialTests(SynchronousTestCase):
