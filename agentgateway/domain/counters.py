@@ -41,13 +41,6 @@ class Tally:
         """Errors a call, 0 to 1; 0 without calls."""
         return self.errors / self.calls if self.calls else 0.0
 
-    def count(self, error: bool, input_tokens: int, output_tokens: int) -> None:
-        """One more call."""
-        self.calls += 1
-        self.errors += error
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-
     def add(self, other: "Tally") -> None:
         """All of another tally, too."""
         self.cost += other.cost

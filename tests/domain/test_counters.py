@@ -23,8 +23,8 @@ class TallyTests(SynchronousTestCase):
         """Calls, errors and tokens add up; the error rate is errors a call, and 0 before any call."""
         tally = Tally()
         self.assertEqual(tally.error_rate, 0)
-        tally.count(False, 100, 20)
-        tally.count(True, 0, 0)
+        tally.add(Tally(0, 1, 0, 100, 20))
+        tally.add(Tally(0, 1, 1))
         self.assertEqual((tally.calls, tally.errors, tally.tokens, tally.error_rate), (2, 1, 120, 0.5))
 
     def test_numbers(self):
