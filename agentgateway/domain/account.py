@@ -218,23 +218,23 @@ class Account:
     def accrue(self, now: float, reservation: Reservation, cost_so_far: int) -> bool:
         """The call has cost this much by now (it never falls); True when its stream must be cut. Raises NotOpen."""
         self._open.require(reservation)
-        accrued, fits = max(reservation.accrued, cost_so_far), True
-        if accrued > reservation.amount:
-            fits = self.extend(now, reservation, accrued)
-        if accrued > reservation.accrued or reservation.risk:
-            self._open.change(reservation, reservation.amount, accrued, 0)
-        return not fits or self.reached(now)
+        accrued, amount = max(reservation.accrued, cost_so_far), reservation.amount
+        if accrued > amount and self._may_hold(now, accrued - amount):
+            amount = accrued
+        self._open.change(reservation, amount, accrued, 0)
+        return accrued > amount or self.reached(now)
 
     def extend(self, now: float, reservation: Reservation, amount: int) -> bool:
         """Let a call in flight hold more; False, and nothing has changed, where that passes a cap under `hard`."""
-        room = self.room(now) if self.budget.enforcement == "hard" else None
-        more = amount - reservation.amount
-        if room is not None and (
-            more > room or not (self.share is None or self.share.covers(now, self.reserved + more))
-        ):
+        if not self._may_hold(now, amount - reservation.amount):
             return False
         self._open.change(reservation, amount, reservation.accrued, reservation.risk)
         return True
+
+    def _may_hold(self, now: float, more: int) -> bool:
+        """Whether the calls in flight may hold so much more; under `estimate` they always may."""
+        room = self.room(now) if self.budget.enforcement == "hard" else None
+        return room is None or (more <= room and (self.share is None or self.share.covers(now, self.reserved + more)))
 
     def reached(self, now: float) -> bool:
         """Whether running streams have to be cut; under `hard` only a lowered cap can be passed."""

@@ -131,6 +131,35 @@ class IdentifyTests(SynchronousTestCase):
             assert isinstance(found, Exchange)
             self.assertEqual((found.uri_upstream, found.provider_named), (upstream, provider), uri)
 
+    def test_the_same_head_again(self) -> None:
+        """Who sent a head that comes again is known at once, and asked again after the configuration has changed."""
+        config, derived = config_of(STRICT), dict[str, object]()
+        fleet = fleet_of(config)
+        identify = Identify(fleet)
+
+        def ask() -> tuple[Exchange, object]:
+            exchange = call("/agents/writer/providers/x/v1", b"", (b"session-id", b"s"), derived=derived)
+            return exchange, identify.check(exchange, NOW)
+
+        (first, _), (second, answer) = ask(), ask()
+        self.assertIsNone(answer)
+        for name in ("agent", "agent_id", "uri_upstream", "provider_named", "session", "key_is_ours"):
+            self.assertEqual(getattr(second, name), getattr(first, name), name)
+        self.assertEqual((second.agent_id, second.uri_upstream, second.session), ("writer", "/v1", "s"))
+        fleet.configure(config_of(STRICT.replace("writer: {", 'writer: {key: "sha256:' + "0" * 64 + '", ')), NOW)
+        changed, answer = ask()
+        assert isinstance(answer, Refusal)
+        self.assertEqual((answer.reason, changed.agent), ("bad_key", None))
+
+    def test_a_refused_head_again(self) -> None:
+        """A head that was refused is looked at anew: an agent may have become known meanwhile."""
+        fleet, derived = fleet_of(config_of(STRICT)), dict[str, object]()
+        for _ in range(2):
+            exchange = call("/v1/x", b"", named(b"stranger"), derived=derived)
+            self.assertIsInstance(Identify(fleet).check(exchange, NOW), Refusal)
+        fleet.configure(config_of(OPEN), NOW)
+        self.assertIsNone(Identify(fleet).check(call("/v1/x", b"", named(b"stranger"), derived=derived), NOW))
+
     def test_sessions(self) -> None:
         """The session a client names is kept for the record, cut to 200 characters."""
         for name in (b"X-Claude-Code-Session-Id", b"x-session-id", b"Session-Id", b"session_id"):

@@ -126,3 +126,47 @@ providers:
         """No key shows in what is logged of an upstream."""
         self.upstreams.configure({"here": attrs.evolve(HERE, api_key=Secret("sk-secret"))})
         self.assertNotIn("sk-secret", repr(self.upstreams["here"]))
+
+
+class SameHeadTests(SynchronousTestCase):
+    """What goes up in front of a body, for a head that comes again."""
+
+    CONFIG = """
+providers: {here: {api: openai, base_url: "http://127.0.0.1:1", api_key: KEY}}
+agents: {coder: {provider: here}}
+"""
+
+    def setUp(self) -> None:
+        """A provider with a key."""
+        self.agents: list[NotingAgent] = []
+        self.upstreams = Upstreams(self.make)
+        self.config = config_of(self.CONFIG)
+        self.fleet = fleet_of(self.config)
+        self.upstreams.configure(self.config.providers)
+        self.derived: dict[str, Any] = {}
+
+    def make(self, provider: Provider) -> Any:
+        """An agent, noted."""
+        self.agents.append(NotingAgent(provider))
+        return self.agents[-1]
+
+    def send(self) -> Any:
+        """The head as the agent is given it."""
+        exchange = call(CHAT, b"{}", (b"x-agent-id", b"coder"), (b"a", b"b"), derived=self.derived)
+        self.assertIsNone(Identify(self.fleet).check(exchange, NOW))
+        self.upstreams["here"].send(exchange, None)
+        return self.agents[-1].calls[-1]
+
+    def test_made_once(self) -> None:
+        """It is made once."""
+        self.assertIs(self.send()[2], self.send()[2])
+
+    def test_another_key(self) -> None:
+        """It is made anew when the agent or the provider has got another key."""
+        old = self.send()[2]
+        self.assertEqual(old.getRawHeaders(b"authorization"), [b"Bearer KEY"])
+        self.fleet.configure(config_of(self.CONFIG.replace("provider: here", "provider: here, api_key: OWN")), NOW)
+        self.assertEqual(self.send()[2].getRawHeaders(b"authorization"), [b"Bearer OWN"])
+        self.fleet.configure(self.config, NOW)
+        self.upstreams.configure(config_of(self.CONFIG.replace("KEY", "NEW")).providers)
+        self.assertEqual(self.send()[2].getRawHeaders(b"authorization"), [b"Bearer NEW"])
