@@ -221,7 +221,7 @@ class Account:
         accrued, amount = max(reservation.accrued, cost_so_far), reservation.amount
         if accrued > amount and self._may_hold(now, accrued - amount):
             amount = accrued
-        self._open.change(reservation, amount, accrued, 0)
+        self._open.accrue(reservation, amount, accrued)
         return accrued > amount or self.reached(now)
 
     def extend(self, now: float, reservation: Reservation, amount: int) -> bool:

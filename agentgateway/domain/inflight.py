@@ -54,6 +54,16 @@ class InFlight:
         self.exposed += max(amount, risk) - max(reservation.amount, reservation.risk)
         reservation.amount, reservation.accrued, reservation.risk = amount, accrued, risk
 
+    def accrue(self, reservation: Reservation, amount: int, accrued: int) -> None:
+        """A call in flight holds `amount` and has cost `accrued`; nothing is at risk any more, its answer has begun."""
+        if reservation.risk:
+            return self.change(reservation, amount, accrued, 0)
+        more = amount - reservation.amount
+        self.reserved += more
+        self.exposed += more
+        self.accrued += accrued - reservation.accrued
+        reservation.amount, reservation.accrued = amount, accrued
+
     def remove(self, reservation: Reservation) -> None:
         """The call is over. Raises NotOpen, and nothing has changed."""
         self.require(reservation)

@@ -5,31 +5,35 @@ once, and again when the answer has said more of its usage, when it is of anothe
 """
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Final
-
-from msgspec.structs import astuple
 
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.rates import PER
+from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.meter import CHARS_PER_TOKEN, settle
 from agentgateway.pipeline.reckon import Reckoner
 from agentgateway.providers.dialect import Reading
 
 _MINUTE: Final = 60.0
-Said = tuple[tuple[int, ...], str | None, Mapping[str, str] | None]
 
 
 class Running:
     """The cost of one stream; `cost` is what `Reckoner.so_far` says."""
 
-    __slots__ = ("_exchange", "_fixed", "_minute", "_output", "_reading", "_reckoner", "_said", "_straight")
+    __slots__ = (
+        *("_exchange", "_fixed", "_minute", "_output", "_reading", "_reckoner", "_straight"),
+        *("_context", "_model", "_usage"),
+    )
 
     def __init__(self, reckoner: Reckoner, exchange: Exchange, reading: Reading) -> None:
         self._reckoner = reckoner
         self._exchange = exchange
         self._reading = reading
-        self._said: Said | None = None
+        self._usage: Usage | None = None
+        self._model: str | None = None
+        self._context: Mapping[str, str] | None = None
         self._straight = False
         self._fixed = self._output = 0
         """Millionths of nano-dollars: of all but the output, and of a token of that."""
@@ -38,19 +42,24 @@ class Running:
     def cost(self, now: Moment) -> int:
         """Nano-dollars by now."""
         reading, usage = self._reading, self._reading.usage
-        said = astuple(usage), reading.model, reading.context
-        if said != self._said or now.wall // _MINUTE != self._minute:
-            self._begin(said, now)
+        if (
+            usage != self._usage
+            or reading.model != self._model
+            or reading.context != self._context
+            or now.wall // _MINUTE != self._minute
+        ):
+            self._begin(now)
         if not self._straight or reading.failed or reading.later or reading.blind:
             return self._reckoner.so_far(self._exchange, reading, now)
         output = max(usage.output, -(-reading.sent_chars // CHARS_PER_TOKEN))
         return self._exchange.lost + (self._fixed + output * self._output + PER // 2) // PER
 
-    def _begin(self, said: Said, now: Moment) -> None:
+    def _begin(self, now: Moment) -> None:
         """Where the line begins, from here on."""
         exchange, reading = self._exchange, self._reading
         self._reckoner.so_far(exchange, reading, now)
-        self._said, self._minute = said, now.wall // _MINUTE
+        self._usage, self._minute = copy(reading.usage), now.wall // _MINUTE
+        self._model, self._context = reading.model, reading.context
         self._straight = exchange.rates is not None and reading.owed and reading.usage.total > 0
         if exchange.rates is not None and exchange.asked is not None and self._straight:
             usage, _ = settle(reading, exchange.asked, exchange.body_size, False)

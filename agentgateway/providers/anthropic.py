@@ -169,12 +169,15 @@ class Messages(Surface):
 
     def read_event(self, data: bytes, reading: Reading) -> None:
         """See Surface."""
-        event = lenient.decoded(_event, _Event, data, reading)
-        if event is None:
-            return
+        try:
+            event = _event(data)
+        except (ValueError, RecursionError):
+            event = lenient.decoded(_event, _Event, data, reading) or _Event()
         kind, delta = event.type, event.delta
         if delta is not None and kind == "content_block_delta":
-            reading.sent_chars += len(delta.text or "") + len(delta.partial_json or "") + len(delta.thinking or "")
+            for text in (delta.text, delta.partial_json, delta.thinking):
+                if text:
+                    reading.sent_chars += len(text)
         elif kind == "message_start" and event.message is not None:
             reading.model = name(event.message.model) or reading.model
             if event.message.usage is not None:

@@ -38,6 +38,9 @@ class Events:
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that `data` completes."""
         if not self._carry and not self._after_cr and data.endswith(b"\n\n") and b"\r" not in data:
+            if not self._first and len(data) <= LIMIT and data.find(b"\n\n") == len(data) - 2:  # one, as mostly
+                one = event_data(data[:-2])
+                return [] if one is None else [one]
             return self._events(data[:-2].split(b"\n\n"))
         return self._feed_piecemeal(data)
 

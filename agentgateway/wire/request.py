@@ -105,10 +105,8 @@ class Request(server.Request):
         if not self.startedWriting:
             head = self._start()
             self.channel.write(head + self._framed(data) if data else head)
-        elif data:
-            data = self._framed(data)
-            if data:
-                self.channel.write(data)
+        elif data and not self._bare:
+            self.channel.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data)
 
     def finish(self, last: bytes = b"") -> None:
         """End the response, with `last` as the last of its body, all in one write."""
