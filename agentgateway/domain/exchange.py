@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import attrs
 import msgspec
 
 from agentgateway.config.schema import Provider
@@ -39,8 +38,7 @@ class Sending(Protocol):
         """It will not be sent again: keep nothing of it."""
 
 
-@attrs.define(slots=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """A call on its way. Empty values mean "not known yet", or not at all for a call refused early."""
 
     id: str
@@ -99,7 +97,7 @@ class Exchange:
     position: int = 0
     admitted: bool = False
     closed: bool = False
-    sendings: list["Sending | None"] = attrs.Factory(list)
+    sendings: list["Sending | None"] = msgspec.field(default_factory=list)
     """The bodies that were to go to a provider, one for each that was tried; None for a request without one."""
     body_let_go: int = 0
     """Bytes of the body that is not kept any more."""
@@ -111,7 +109,7 @@ class Exchange:
     compressed: bool = False
     """The answer has a Content-Encoding, although none was accepted."""
     model: str | None = None
-    usage: Usage = attrs.Factory(Usage)
+    usage: Usage = msgspec.field(default_factory=Usage)
     usage_kind: Literal["exact", "estimated", "none"] = "none"
     cost: int = 0
     """Nano-dollars."""
