@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -121,7 +122,14 @@ def _read(path: str) -> str:
     except FileNotFoundError:
         return ""
     with open(fd, encoding="utf-8", errors="replace") as file:
+        if _others(os.fstat(fd), os.stat(os.path.dirname(path) or ".")):
+            raise AdminTokenError(f"cannot use the admin token in {path}: somebody else can have written it")
         return file.read(_LONGEST).strip()
+
+
+def _others(file: os.stat_result, folder: os.stat_result) -> bool:
+    """Whether a token can be somebody else's: of one who may make files in the folder, or where all may write into it."""
+    return file.st_uid not in (0, os.geteuid(), folder.st_uid) or bool(file.st_mode & stat.S_IWOTH)
 
 
 def _make(path: str) -> str:

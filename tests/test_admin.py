@@ -46,6 +46,19 @@ class TokenTests(SynchronousTestCase):
         os.symlink("/etc/hostname", os.path.join(folder, "admin-token"))
         self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir=folder))
 
+    def test_written_by_others(self) -> None:
+        """A token file into which everybody may write is refused: all of them would know the token."""
+        folder = self.mktemp()
+        path = Path(folder, "admin-token")
+        admin_token(Gateway(state_dir=folder))
+        for mode, wrong in ((0o602, True), (0o666, True), (0o644, False), (0o400, False)):
+            path.chmod(mode)
+            if wrong:
+                error = self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir=folder))
+                self.assertIn("somebody else", str(error))
+            else:
+                admin_token(Gateway(state_dir=folder))
+
     def test_authorisation(self) -> None:
         """One Bearer header with the token authorises; nothing else does."""
         token = admin_token(Gateway(admin_token=Secret("t0ken")))

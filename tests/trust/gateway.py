@@ -51,6 +51,11 @@ class Gateway:
         self.testcase.assertEqual(status, (0, None), self.said)
         self.testcase.assertNotIn("Traceback", self.said)
 
+    async def kill(self) -> None:
+        """End it without a word."""
+        self.process.transport.signalProcess("KILL")
+        await self.process.ended
+
     @property
     def folder(self) -> Path:
         """Everything it writes is in here."""
@@ -134,3 +139,14 @@ async def grown(gateway: Gateway, before: int, most: int) -> int:
     except AssertionError:
         raise AssertionError(f"it grew by {(gateway.process.resident - before) / 2**20:.1f} MB")
     return gateway.process.resident - before
+
+
+async def fails(testcase: Any, path: str, *words: str) -> None:
+    """A gateway on the file at `path` ends with status 1 and a line that says why."""
+    process = spawn(testcase, *GATEWAY, path)
+    status = await process.ended
+    said = (process.out + process.err).decode()
+    testcase.assertEqual(status, (1, None), said)
+    testcase.assertEqual(len(said.strip().splitlines()), 1, said)
+    for word in words:
+        testcase.assertIn(word, said)

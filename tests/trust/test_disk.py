@@ -1,9 +1,9 @@
-"""Disks that are full or read-only, and log paths that somebody else has prepared."""
+"""Disks that are full or read-only: of the log, of the books, and of large requests."""
 
 import errno
 import json
 import os
-import stat
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,17 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.peers import ask, chunk, closed_port, post, request
-from tests.reality.processes import GATEWAY, spawn, start_standin, write_config
-from tests.trust.gateway import CONFIG, JSON, Gateway, pause
+from tests.harness import until
+from tests.peers import Field, ask, chunk, closed_port, post, request
+from tests.reality.processes import GATEWAY, start_standin, write_config
+from tests.trust.gateway import CONFIG, JSON, Gateway, fails, pause
 
 BODY = b'{"model":"priced","max_tokens":40,"messages":[{"role":"user","content":"hello"}]}'
 CALL = post(b"/v1/messages", BODY, (b"x-agent-id", b"writer"))
 HEAD = request(b"POST", b"/v1/messages", None, JSON, (b"Transfer-Encoding", b"chunked"))
 APART = CONFIG.replace("{folder}", "{folder}/disk")
+LOG_APART = CONFIG.replace("{folder}/audit", "{folder}/disk/audit")
+BOOKS_APART = CONFIG.replace("{folder}/ledger", "{folder}/disk/ledger")
 CALLS = 60
 
 
@@ -37,11 +40,11 @@ class DiskTests(TestCase):
         self.addCleanup(subprocess.run, ["umount", "-l", str(path)], check=True)
         return path
 
-    async def setting(self) -> Path:
-        """A gateway on a disk of its own, answering; the disk."""
+    async def setting(self, config: str = APART) -> Path:
+        """A gateway with some of its files on a disk of their own, answering; the disk."""
         _, provider = await start_standin(self)
         port = closed_port()
-        path = write_config(self, port, provider, APART)
+        path = write_config(self, port, provider, config)
         disk = self.disk(os.path.dirname(path))
         self.gateway = Gateway(self, path, port)
         await self.gateway.start()
@@ -53,12 +56,23 @@ class DiskTests(TestCase):
             answer = await ask(self, self.gateway.port, CALL)
             self.assertEqual((answer.status, answer.ended), (200, True))
 
+    @property
+    def token(self) -> Field:
+        """The admin token."""
+        [path] = self.gateway.folder.glob("**/admin-token")
+        return b"Authorization", b"Bearer " + path.read_bytes().strip()
+
     async def spent(self) -> float:
         """What the agent has spent, as the gateway says it."""
-        token = (self.gateway.folder / "disk" / "admin-token").read_bytes().strip()
-        answer = await self.gateway.get(b"/api/agents/writer", (b"Authorization", b"Bearer " + token), JSON)
+        answer = await self.gateway.get(b"/api/agents/writer", self.token, JSON)
         agent: dict[str, Any] = json.loads(bytes(answer.body))
         return float(agent["total_cost"])
+
+    async def missing(self) -> int:
+        """How many records the log lacks, as the gateway says it."""
+        answer = await self.gateway.get(b"/metrics", self.token, JSON)
+        [number] = re.findall(rb"(?m)^agentgateway_audit_records_missing (\S+)$", bytes(answer.body))
+        return int(float(number))
 
     def test_full(self) -> Any:
         """With the disk full every call goes on; with room again nothing is missing in the books, and no line is torn."""
@@ -81,10 +95,53 @@ class DiskTests(TestCase):
             records = [json.loads(line) for line in lines if line]
             self.assertGreaterEqual(len(records), 2 * CALLS)
             self.assertLess(len(records), 4 * CALLS)
-            self.gateway.process.transport.signalProcess("KILL")
-            await self.gateway.process.ended
+            self.assertEqual(await self.missing(), 4 * CALLS - len(records))
+            await self.gateway.kill()
             await self.gateway.start()
             self.assertAlmostEqual(await self.spent(), 4 * CALLS * each)
+            await self.gateway.stop()
+
+        return ensureDeferred(scenario())
+
+    def test_log_alone(self) -> Any:
+        """With no room for the log alone the books miss nothing; the gap in the log is counted, and has an end."""
+
+        async def scenario() -> None:
+            disk = await self.setting(LOG_APART)
+            await self.calls()
+            each = await self.spent() / CALLS
+            fill(disk / "filler")
+            await self.calls()
+            self.assertIn("audit.jsonl: cannot write", self.gateway.said)
+            self.assertGreater(await self.missing(), 0)
+            (disk / "filler").unlink()
+            await self.calls()
+            lines = (disk / "audit.jsonl").read_text().split("\n")
+            self.assertEqual(len([json.loads(line) for line in lines if line]), 3 * CALLS - await self.missing())
+            await self.gateway.kill()
+            await self.gateway.start()
+            self.assertAlmostEqual(await self.spent(), 3 * CALLS * each)
+            await self.gateway.stop()
+
+        return ensureDeferred(scenario())
+
+    def test_books_alone(self) -> Any:
+        """With no room for the books alone every call is in the log, and in the books once there is room again."""
+
+        async def scenario() -> None:
+            disk = await self.setting(BOOKS_APART)
+            await self.calls()
+            each = await self.spent() / CALLS
+            fill(disk / "filler")
+            await self.calls()
+            await until(lambda: "No space left on device" in self.gateway.said)
+            (disk / "filler").unlink()
+            await until(lambda: "works again" in self.gateway.said)
+            await self.calls()
+            self.assertEqual((len(self.gateway.records), await self.missing()), (3 * CALLS, 0))
+            await self.gateway.kill()
+            await self.gateway.start()
+            self.assertAlmostEqual(await self.spent(), 3 * CALLS * each)
             await self.gateway.stop()
 
         return ensureDeferred(scenario())
@@ -98,8 +155,7 @@ class DiskTests(TestCase):
             before = await self.spent()
             fill(disk / "filler")
             await self.calls()
-            self.gateway.process.transport.signalProcess("KILL")
-            await self.gateway.process.ended
+            await self.gateway.kill()
             (disk / "filler").unlink()
             await self.gateway.start()
             self.assertGreaterEqual(await self.spent(), before)
@@ -114,7 +170,7 @@ class DiskTests(TestCase):
         async def scenario() -> None:
             path = write_config(self, closed_port(), 1, APART)
             self.disk(os.path.dirname(path), "size=1m,ro")
-            await self.fails(path, "Read-only file system")
+            await fails(self, path, "Read-only file system")
 
         return ensureDeferred(scenario())
 
@@ -135,51 +191,6 @@ class DiskTests(TestCase):
                     answer = await ask(self, port, raw)
                     self.assertEqual((answer.status, answer.ended), (200, True), bytes(answer.body))
                 await gateway.stop()
-
-        return ensureDeferred(scenario())
-
-    async def fails(self, path: str, *words: str) -> None:
-        """It ends with status 1 and a line that says why."""
-        process = spawn(self, *GATEWAY, path)
-        status = await process.ended
-        said = (process.out + process.err).decode()
-        self.assertEqual(status, (1, None), said)
-        self.assertEqual(len(said.strip().splitlines()), 1, said)
-        for word in words:
-            self.assertIn(word, said)
-
-    def test_prepared_paths(self) -> Any:
-        """A log path that is a symbolic link, a pipe or a folder is refused, and what it points to is left."""
-
-        async def scenario() -> None:
-            for kind, word in (("link", "symbolic link"), ("pipe", "no plain file"), ("folder", "folder")):
-                path = write_config(self, closed_port(), 1)
-                log, victim = Path(path).parent / "audit.jsonl", Path(path).parent / "victim"
-                victim.write_text("precious")
-                if kind == "link":
-                    log.symlink_to(victim)
-                elif kind == "pipe":
-                    os.mkfifo(log)
-                else:
-                    log.mkdir()
-                await self.fails(path, "audit", word)
-                self.assertEqual(victim.read_text(), "precious")
-
-        return ensureDeferred(scenario())
-
-    def test_open_folder(self) -> Any:
-        """In a folder where everybody may write the log is made for its owner alone; the token and the state, too."""
-
-        async def scenario() -> None:
-            _, provider = await start_standin(self)
-            port = closed_port()
-            self.gateway = Gateway(self, write_config(self, port, provider, CONFIG), port)
-            os.chmod(self.gateway.folder, 0o1777)
-            await self.gateway.start()
-            self.assertEqual((await ask(self, port, CALL)).status, 200)
-            for name in ("audit.jsonl", "admin-token", "ledger.sqlite"):
-                mode = stat.S_IMODE((self.gateway.folder / name).stat().st_mode)
-                self.assertEqual(mode & 0o077, 0, f"{name} {mode:o}")
 
         return ensureDeferred(scenario())
 
