@@ -1,8 +1,10 @@
 """The reactor and both ends of the wire, set up as the configuration says."""
 
 import gc
+import resource
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import epollreactor
@@ -24,7 +26,10 @@ def prepare(reactor: Any) -> None:
     share ten threads, so that slow names delay everything else. Python's search for reference cycles looks at every
     object there is, a tenth of a second of it with all that is loaded: what is there when the service runs is left out
     of it, and it comes less often. Every event gets a log context of its own, which takes longer than some events do.
+    And a crash would leave a core, with every key and prompt in it, in the folder where the process runs.
     """
+    with suppress(OSError, ValueError):  # where limits may not be touched, the unit or the container sets them
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     type(reactor).seconds = staticmethod(time.monotonic)
     epollreactor.log = _Log  # type: ignore[assignment,attr-defined]
     reactor.installNameResolver(Resolver(reactor))

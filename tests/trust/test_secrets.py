@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from tests.peers import Field, ask, call_in, post, request
-from tests.reality.processes import start_standin
+from tests.harness import connect, until
+from tests.ops.dashboard.served import TEXT, SocketClient
+from tests.peers import Field, ask, call_in, closed_port, post, request
+from tests.reality.processes import GATEWAY, spawn, start_standin
 from tests.trust.gateway import Gateway, start
 from tests.trust.shapes import SMUGGLED
 
@@ -34,7 +37,7 @@ agents:
   lost: {{provider: gone}}
 policies: [{{name: watch, condition: "call_count > 3", action: alert}}]
 audit: {{log_file: {folder}/audit.jsonl}}
-dashboard: false
+dashboard: {{host: 127.0.0.1, port: BOARD}}
 store: "sqlite:{folder}/ledger.sqlite"
 """.replace("KEY", PROVIDERS).replace("OWN", OWN).replace("GATE", GATES)  # fmt: skip
 AGENTS = (b"rich", b"keyed", b"poor", b"slow", b"lost", b"anybody")
@@ -72,6 +75,13 @@ CREDENTIALS: tuple[tuple[Field, ...], ...] = (
     ((b"Authorization", f"Basic {WRONG}".encode()),),
 )
 MANAGEMENT = (b"/health", b"/api/status", b"/api/logs?limit=1000", b"/api/logs?format=csv", b"/metrics")
+PAGES = (b"/", b"/session", b"/data/agents/rich", b"/data/history", b"/data/calls", b"/data/streams")
+COMMANDS = (("status",), ("status", "--json"), ("logs",), ("logs", "--json"), ("check",))
+WITH_CORES = (
+    *("sh", "-c", 'for path; do :; done; cd "$(dirname "$path")" && exec "$0" "$@"'),
+    *("prlimit", "--core=unlimited", *GATEWAY),
+)
+"""Runs a gateway in its own folder, from where nothing keeps the kernel from leaving a core there."""
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202e\u2066]")
 
 
@@ -93,10 +103,11 @@ class SecretTests(TestCase):
                 await self.hear(gateway, post(path, json.dumps(body).encode(), *fields), fields)
 
     async def hear(self, gateway: Gateway, raw: bytes, fields: tuple[Field, ...] = ()) -> None:
-        """An answer tells no keys: neither its head nor its body."""
+        """An answer tells no keys, neither its head nor its body; one of the gateway's own tells nothing of a prompt."""
         caller = await call_in(self, gateway.port)
         await caller.ask(raw)
-        for canary in (OWN, PROVIDERS, CALLERS, GATES, WRONG):
+        own = b"x-agentgateway-reason" in caller.raw.lower()
+        for canary in CANARIES if own else (OWN, PROVIDERS, CALLERS, GATES, WRONG):
             self.assertNotIn(canary.encode(), caller.raw, raw)
         if not caller.lost:
             caller.transport.abortConnection()
@@ -138,18 +149,39 @@ class SecretTests(TestCase):
                     path = os.path.join(folder, name)
                     self.quiet_about(Path(path).read_bytes().decode("latin-1"), path)
 
+    async def look(self, gateway: Gateway, board: int) -> None:
+        """Whoever may see everything sees no canary: by the API, on the dashboard, by the commands."""
+        for path in (*MANAGEMENT, b"/api/agents/rich", b"/api/openapi.json"):
+            self.quiet_about(bytes((await gateway.manage(b"GET", path)).body).decode(), str(path))
+        token = (gateway.folder / "admin-token").read_text().strip()
+        shown = (b"Authorization", b"Bearer " + token.encode()), (b"Connection", b"close")
+        for path in PAGES:
+            answer = await ask(self, board, request(b"GET", path, None, *shown))
+            self.assertEqual(answer.status, 200, path)
+            self.quiet_about(bytes(answer.body).decode(), str(path))
+        viewer = SocketClient(await connect(self, board))
+        viewer.ask("/ws?full=1", Host=f"127.0.0.1:{board}", Authorization=f"Bearer {token}")
+        await until(lambda: len(viewer.payloads(TEXT)) > 1)
+        self.quiet_about(viewer.raw.received.decode("utf-8", "replace"), "the dashboard's messages")
+        for words in COMMANDS:
+            process = spawn(self, sys.executable, "-m", "agentgateway", *words, "-c", gateway.path)
+            self.assertEqual(await process.ended, (0, None), process.err)
+            self.quiet_about((process.out + process.err).decode(), " ".join(words))
+
     def test_canaries(self) -> Any:
-        """Neither log, audit, journal, database, metrics nor any answer holds a key or a word of a prompt."""
+        """Neither log, audit, journal, database, page nor any answer holds a key or a word of a prompt, nor does a crash."""
 
         async def scenario() -> None:
             _, provider = await start_standin(self)
-            gateway = await start(self, provider, CONFIG)
+            board = closed_port()
+            gateway = await start(self, provider, CONFIG.replace("BOARD", str(board)), WITH_CORES)
             await self.abuse(gateway)
             await self.misuse(gateway)
-            for path in (*MANAGEMENT, b"/api/agents/rich", b"/api/openapi.json"):
-                self.quiet_about(bytes((await gateway.manage(b"GET", path)).body).decode(), str(path))
+            await self.look(gateway, board)
             self.everything(gateway)
             self.assertGreater(len(gateway.records), 100)
+            limits = Path(f"/proc/{gateway.process.pid}/limits").read_text()
+            self.assertRegex(limits, r"(?m)^Max core file size +0 ")
             gateway.process.transport.signalProcess(signal.SIGABRT)
             await gateway.process.ended
             self.everything(gateway)
@@ -164,7 +196,7 @@ class SecretTests(TestCase):
 
         async def scenario() -> None:
             _, provider = await start_standin(self)
-            gateway = await start(self, provider, CONFIG)
+            gateway = await start(self, provider, CONFIG.replace("BOARD", str(closed_port())))
             nasty = '\x1b[31mred\r\n{"id": "forged"}\x00\x7f\x9b\u2028\u202e'
             for body in ({"model": nasty, "messages": []}, {"model": nasty, "stream": True, "user": nasty}):
                 for path in (b"/v1/messages", b"/v1/chat/completions", b"/agents/%1b%5B31m%0d%0aforged/v1/messages"):
