@@ -1,19 +1,20 @@
 """Chaos from a seed: what can happen to a gateway happens in random order under load, and its invariants hold after each.
 
-`CHAOS=200` makes more rounds, `CHAOS_SEED=N` plays those of a failure again: the seed is in the failure's message.
+`CHAOS=200` makes more rounds, `CHAOS_SEED=N` others. How to play the rounds up to a failure again is in its message.
 """
 
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from tests.harness import until
+from tests.harness import reactor, until
 from tests.peers import closed_port
 from tests.reality.processes import STANDIN, Process, listens, spawn, start_standin
 from tests.trust.gateway import Gateway, pause, start
@@ -22,6 +23,17 @@ from tests.trust.load import CONFIG, ROUGH, STEADY, Load
 ROUNDS = int(os.environ.get("CHAOS", "20"))
 SEED = int(os.environ.get("CHAOS_SEED", "20260715"))
 WORKERS = 8
+LONGEST = 60.0
+"""Seconds after which a round hangs."""
+
+
+@contextmanager
+def replayed(how: str) -> Iterator[None]:
+    """Whatever fails in here, an invariant or the world around it, says how to play it again."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{how}: {type(error).__name__} {error}") from error
 
 
 class ChaosTests(TestCase):
@@ -116,18 +128,35 @@ class ChaosTests(TestCase):
 
     # what must hold
 
-    async def check(self, load: Load, what: str) -> None:
+    async def round(self, load: Load, chosen: list[Callable[[], Awaitable[None]]]) -> None:
+        """What was chosen happens under load."""
+        load.start(WORKERS)
+        for happening in chosen:
+            await pause(self.dice.uniform(0, 0.15))
+            await happening()
+        await load.stop()
+        await self.check(load)
+
+    async def check(self, load: Load) -> None:
         """No call is lost, doubled or unpaid, and everything stands as it was said."""
         await self.gateway.quiet()
         records = self.gateway.records
         ids = {record["id"] for record in records}
-        self.assertEqual(len(ids), len(records), what)
-        self.assertLessEqual(set(load.seen), ids, what)
-        await self.gateway.check_books([STEADY, ROUGH], what)
+        self.assertEqual(len(ids), len(records))
+        self.assertLessEqual(set(load.seen), ids)
+        await self.gateway.check_books([STEADY, ROUGH])
         agent = await self.gateway.agent(ROUGH)
-        self.assertEqual(agent["status"] == "paused", self.paused, what)
-        self.assertNotIn("Traceback", self.gateway.said, what)
-        self.assertLess(self.gateway.descriptors, 150, what)
+        self.assertEqual(agent["status"] == "paused", self.paused)
+        self.assertNotIn("Traceback", self.gateway.said)
+        self.assertLess(self.gateway.descriptors, 150)
+
+    def test_told(self) -> None:
+        """Whatever a round fails of, the failure says how to play it again."""
+        for failure in (AssertionError("8 != 9"), TimeoutError()):
+            with self.assertRaises(AssertionError) as caught, replayed("CHAOS=3 CHAOS_SEED=7: killed"):
+                raise failure
+            told = f"CHAOS=3 CHAOS_SEED=7: killed: {type(failure).__name__} {failure}"
+            self.assertEqual(str(caught.exception), told)
 
     def test_chaos(self) -> Any:
         """In any order, under load: nothing settled is lost or counted twice, and nothing hangs."""
@@ -147,16 +176,10 @@ class ChaosTests(TestCase):
         async def scenario() -> None:
             await self.setting()
             load = Load(self.gateway, random.Random(SEED))
-            told = []
             for number in range(ROUNDS):
-                load.start(WORKERS)
                 chosen = self.dice.sample(happenings, 2)
-                told.append(" and ".join(one.__name__ for one in chosen))
-                for happening in chosen:
-                    await pause(self.dice.uniform(0, 0.15))
-                    await happening()
-                await load.stop()
-                await self.check(load, f"CHAOS_SEED={SEED}, round {number}: {told[-1]}")
+                with replayed(f"CHAOS={number + 1} CHAOS_SEED={SEED}: {' and '.join(one.__name__ for one in chosen)}"):
+                    await ensureDeferred(self.round(load, chosen)).addTimeout(LONGEST, reactor)
             print(f"chaos: {ROUNDS} rounds, {load.ended} answers, {load.left} left, {load.failed} found no gateway")
             self.assertGreater(load.ended, 10 * ROUNDS)
             await self.gateway.stop()

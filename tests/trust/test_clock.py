@@ -56,6 +56,15 @@ class ClockTests(TestCase):
         """Set the process's wall clock."""
         Path(f"{path}.time").write_text(when + "\n")
 
+    async def calms_down(self, gateway: Gateway, step: str) -> None:
+        """No timer goes on without a pause: within a few seconds there is one in which it does little."""
+        for _ in range(6):
+            before, began = cpu(gateway), time.monotonic()
+            await pause(1.2)
+            if (cpu(gateway) - before) / (time.monotonic() - began) < 0.6:  # it is all of it in a storm of timers
+                return
+        self.fail(f"{step}: it does not come to rest")
+
     def test_steps(self) -> Any:
         """Set forward and back by hours and days: calls go on, the rate neither refills nor sinks, the books agree."""
 
@@ -72,13 +81,10 @@ class ClockTests(TestCase):
                 free = post(b"/v1/messages", BODY, (b"x-agent-id", b"other"), (b"x-standin-interval", b"0.02"))
                 for _ in range(3):
                     answers += (await ask(self, gateway.port, free)).status == 200
-                before, began = cpu(gateway), time.monotonic()
-                await pause(1.2)
-                busy = (cpu(gateway) - before) / (time.monotonic() - began)  # all of it in a storm of timers
+                await self.calms_down(gateway, step)
                 agent = await gateway.agent("writer")
                 self.assertEqual(answers, 3, step)
                 self.assertTrue(0 <= agent["rate_limit"]["available"] < 1, (step, agent["rate_limit"]))
-                self.assertLess(busy, 0.6, step)
             await gateway.check_books(["writer", "other"])
             self.assertEqual(len(gateway.records), 5 + 4 * len(STEPS))
             await gateway.stop()
@@ -89,13 +95,14 @@ class ClockTests(TestCase):
         """A window turns while the gateway runs: the hour begins at nothing, the day only where one begins."""
 
         async def scenario() -> None:
-            local = datetime.fromisoformat(when).replace(tzinfo=ZoneInfo(zone))
-            gateway = await self.setting(f"{local.timestamp() - 60 - time.time():+.1f}", zone)
-            self.set_clock(gateway.path, f"{local.timestamp() - time.time():+.1f}")  # however long its start took
-            self.assertEqual((await ask(self, gateway.port, CALL)).status, 200)
+            turn = datetime.fromisoformat(when).replace(tzinfo=ZoneInfo(zone)).timestamp() + 3
+            gateway = await self.setting(f"{turn - 120 - time.time():+.1f}", zone)
+            self.set_clock(gateway.path, f"{turn - 60 - time.time():+.1f}")  # however long its start took
+            self.assertEqual((await ask(self, gateway.port, CALL)).status, 200, gateway.said)
             first = await gateway.agent("writer")
-            await pause(3.5)
-            self.assertEqual((await ask(self, gateway.port, CALL)).status, 200)
+            self.set_clock(gateway.path, f"{turn - 1 - time.time():+.1f}")
+            await pause(1.5)
+            self.assertEqual((await ask(self, gateway.port, CALL)).status, 200, gateway.said)
             second = await gateway.agent("writer")
             each = nano(gateway.records[0])
             told = [round(agent["cost_this_hour"] * 1e9) for agent in (first, second)]
@@ -108,6 +115,10 @@ class ClockTests(TestCase):
     def test_leap_day(self) -> Any:
         """At the beginning of the 29th of February."""
         return self.turns(*DAYS["a leap day"])
+
+    def test_behind_a_leap_day(self) -> Any:
+        """At its end."""
+        return self.turns(*DAYS["behind a leap day"])
 
     def test_hour_left_out(self) -> Any:
         """Where summer time begins."""
