@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.names import dns
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.harness import reactor
-from tests.peers import ask, closed_port, post
+from tests.harness import listen, reactor
+from tests.peers import Answer, Origin, ask, closed_port, fixed, post, response
 from tests.reality.processes import GATEWAY, start_standin, write_config
 from tests.trust.gateway import Gateway
 
 SERVER = "127.0.0.153"
-PROVIDERS = ("good", "slow", "dead", "unknown", "late")
+PROVIDERS = ("good", "slow", "dead", "unknown", "late", "moved")
 CONFIG = """
 gateway: {{port: {port}, host: 127.0.0.1, state_dir: {folder}}}
 providers:
@@ -35,6 +36,9 @@ store: "memory:"
     ),
 ).replace("AGENTS", "\n".join(f"  {name}: {{{{provider: {name}}}}}" for name in PROVIDERS))
 BODY = b'{"model":"gpt-4o","max_tokens":9,"messages":[]}'
+SCRIPT = "from agentgateway.cli.main import main; from agentgateway.wire import resolver; resolver.FRESH = 0.2; main()"
+QUICKLY = (sys.executable, "-c", SCRIPT, "start", "-c")
+"""A gateway that looks a name up again after a fifth of a second, not after half a minute."""
 DELAYS = {"slow": 0.5, "late": 4.0}
 MANY = 40
 
@@ -44,6 +48,10 @@ class Names(DatagramProtocol):
 
     def __init__(self) -> None:
         self._late: list[Any] = []
+        self.moved = "127.0.0.1"
+        """Where `moved.test` is."""
+        self.asked = 0
+        """How often that was asked."""
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Answer after a while, or never."""
@@ -52,12 +60,14 @@ class Names(DatagramProtocol):
         question = message.queries[0]
         name = str(question.name).partition(".")[0]
         message.answer = 1
-        if name == "dead":
+        self.asked += name == "moved"
+        if name == "dead" or not self.moved:
             return
         if name == "unknown":
             message.rCode = dns.ENAME
         elif question.type == dns.A:
-            message.answers = [dns.RRHeader(question.name.name, dns.A, ttl=1, payload=dns.Record_A("127.0.0.1", 1))]
+            address = self.moved if name == "moved" else "127.0.0.1"
+            message.answers = [dns.RRHeader(question.name.name, dns.A, ttl=1, payload=dns.Record_A(address, 1))]
         self._late.append(reactor.callLater(DELAYS.get(name, 0), self.transport.write, message.toStr(), addr))
 
     def stopProtocol(self) -> None:
@@ -72,35 +82,66 @@ class NameTests(TestCase):
 
     timeout = 60
 
-    async def setting(self) -> Gateway:
+    async def setting(self, provider: int, command: tuple[str, ...] = GATEWAY) -> Gateway:
         """The gateway, in a mount namespace with a resolv.conf of its own."""
         port = closed_port()
-        _, provider = await start_standin(self)
         path = write_config(self, port, provider, CONFIG)
         resolv = Path(os.path.dirname(path), "resolv.conf")
         resolv.write_text(f"nameserver {SERVER}\noptions timeout:2 attempts:2\n")
         if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
             raise SkipTest("this machine gives nobody a mount namespace, and so no resolv.conf for a test")
         try:
-            server = reactor.listenUDP(53, Names(), SERVER)
+            self.names = Names()
+            server = reactor.listenUDP(53, self.names, SERVER)
         except Exception as error:
             raise SkipTest(f"this machine lets nobody serve names on {SERVER}: {error}")
         self.addCleanup(server.stopListening)
         script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-        gateway = Gateway(self, path, port, ("unshare", "-m", "sh", "-c", script, str(resolv), *GATEWAY))
+        gateway = Gateway(self, path, port, ("unshare", "-m", "sh", "-c", script, str(resolv), *command))
         await gateway.start()
         return gateway
+
+    async def call(self, gateway: Gateway, name: str) -> Answer:
+        """The answer to a call to the provider of that name."""
+        return await ask(self, gateway.port, post(b"/v1/chat/completions", BODY, (b"x-agent-id", name.encode())))
+
+    def test_moved(self) -> Any:
+        """A name that leads elsewhere is followed, without a call that fails; when it is told no more, to where it led."""
+
+        async def scenario() -> None:
+            closing = (b"Content-Type", b"application/json"), (b"Connection", b"close")
+            places = [Origin(fixed(response(b"{}", *closing))) for _ in range(2)]
+            provider = await listen(self, places[0])
+            await listen(self, places[1], f"tcp:{provider}:interface=127.0.0.2")
+            gateway = await self.setting(provider, QUICKLY)
+
+            async def called() -> None:
+                self.assertEqual((await self.call(gateway, "moved")).status, 200)
+
+            await called()
+            self.assertEqual([len(place.requests) for place in places], [1, 0])
+            self.names.moved = "127.0.0.2"
+            deadline = reactor.seconds() + 10
+            while not places[1].requests and reactor.seconds() < deadline:
+                await called()
+            self.names.moved, asked, led = "", self.names.asked, len(places[1].requests)
+            while self.names.asked == asked and reactor.seconds() < deadline:
+                await called()
+            self.assertGreater(len(places[1].requests), led)
+            self.assertGreater(self.names.asked, asked)
+            await gateway.stop()
+
+        return ensureDeferred(scenario())
 
     def test_names(self) -> Any:
         """Unknown names are 502, dead and late ones 504 in time, slow ones wait; other providers are not affected."""
 
         async def scenario() -> None:
-            gateway = await self.setting()
+            _, provider = await start_standin(self)
+            gateway = await self.setting(provider)
 
             async def call(name: str) -> tuple[int, str]:
-                answer = await ask(
-                    self, gateway.port, post(b"/v1/chat/completions", BODY, (b"x-agent-id", name.encode()))
-                )
+                answer = await self.call(gateway, name)
                 reason = answer.all(b"x-agentgateway-reason")
                 return answer.status, reason[0].decode() if reason else ""
 
