@@ -1,5 +1,6 @@
 """A process that may not have the memory it wants: it refuses or dies, and starts again on books that are right."""
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -11,6 +12,8 @@ from tests.trust.gateway import CONFIG, Gateway
 
 BODY = b'{"model":"priced","max_tokens":40,"messages":[{"role":"user","content":"hello"}]}'
 CALL = post(b"/v1/messages", BODY, (b"x-agent-id", b"writer"))
+ONE = 30_000_000
+"""Bytes of a large request: what is asked for at a time, at most."""
 SPARE = 60 << 20
 """Bytes of address space beyond what it has at the start."""
 
@@ -22,7 +25,7 @@ class MemoryTests(TestCase):
 
     async def survives(self, gateway: Gateway) -> bool:
         """Callers with large requests, at once: each is put off or broken off. Whether the gateway still runs."""
-        large = post(b"/v1/messages", b" " * 30_000_000)
+        large = post(b"/v1/messages", b" " * ONE)
         crowd = [ensureDeferred(ask(self, gateway.port, large)).addErrback(lambda _: None) for _ in range(12)]
         answers = await gatherResults(crowd)
         told = {answer.status for answer in answers if answer is not None and answer.ended}
@@ -45,7 +48,9 @@ class MemoryTests(TestCase):
                 self.assertEqual((await ask(self, port, CALL)).status, 200)
             lived = await self.survives(gateway)
             print(f"out of memory: it {'lived' if lived else 'died'}; MemoryError {gateway.said.count('MemoryError')}x")
-            if not lived:
+            if lived:
+                self.assertGreater(virtual(gateway, "VmPeak") + ONE, space, "it never came near its limit")
+            else:
                 gateway.command = GATEWAY
                 await gateway.start()
             for _ in range(5):
@@ -58,7 +63,7 @@ class MemoryTests(TestCase):
         return ensureDeferred(scenario())
 
 
-def virtual(gateway: Gateway) -> int:
-    """Bytes of address space it has."""
-    with open(f"/proc/{gateway.process.pid}/statm") as file:
-        return int(file.read().split()[0]) * 4096
+def virtual(gateway: Gateway, what: str = "VmSize") -> int:
+    """Bytes of address space it has, or with "VmPeak" ever had."""
+    [line] = [line for line in Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines() if what in line]
+    return int(line.split()[1]) * 1024
