@@ -1,64 +1,17 @@
 """Request smuggling: nothing that two parsers could read differently gets through, here no less than in nginx and haproxy."""
 
-import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tests.harness import connect, listen, reactor, until
-from tests.peers import closed_port, response
-from tests.reality.processes import listens, spawn
 from tests.trust.gateway import start
+from tests.trust.proxies import Ears, proxy
 from tests.trust.shapes import HARMLESS, SMUGGLED
 
-NGINX = """
-daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log crit;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; location / {{
-    proxy_pass http://127.0.0.1:{provider}; proxy_http_version 1.1; proxy_request_buffering off; }} }}
-}}
-"""
-HAPROXY = """
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 5s
-  timeout server 5s
-listen all
-  bind 127.0.0.1:{port}
-  server one 127.0.0.1:{provider}
-"""
-COMMANDS = {"nginx": ("-p", "{folder}", "-e", "{folder}/error.log", "-c"), "haproxy": ("-db", "-f")}
 SILENCE = 0.15
 """Seconds without a word after which nothing more is waited for from those that keep the connection."""
-
-
-class Ear(Protocol):
-    """A provider's connection that keeps what it hears, and says yes to all of it."""
-
-    factory: "Ears"
-
-    def dataReceived(self, data: bytes) -> None:
-        """Something."""
-        self.factory.heard += data
-        self.transport.write(response(b"{}"))
-
-
-class Ears(ServerFactory):
-    """A provider that understands nothing."""
-
-    protocol = Ear
-    noisy = False
-
-    def __init__(self) -> None:
-        self.heard = b""
 
 
 async def outcome(testcase: Any, port: int, raw: bytes, patient: bool) -> tuple[bytes, bool]:
@@ -108,19 +61,9 @@ class SmugglingTests(TestCase):
 
         return ensureDeferred(scenario())
 
-    async def beside(self, name: str, config: str) -> list[str]:
+    async def beside(self, name: str) -> list[str]:
         """The shapes that another proxy passes on, in front of the same provider."""
-        binary = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
-        if binary is None:
-            raise SkipTest(f"there is no {name} on this machine (Debian: {name})")
-        ears = Ears()
-        folder = os.path.abspath(self.mktemp())
-        os.makedirs(folder)
-        port, path = closed_port(), Path(folder, "config")
-        path.write_text(config.format(folder=folder, port=port, provider=await listen(self, ears)))
-        process = spawn(self, binary, *(word.format(folder=folder) for word in COMMANDS[name]), str(path))
-        await until(lambda: process.over or listens(port), 10)
-        self.assertFalse(process.over, process.err)
+        port, ears = await proxy(self, name)
         passed = []
         for what, raw in SMUGGLED.items():
             ears.heard = b""
@@ -136,7 +79,7 @@ class SmugglingTests(TestCase):
         """nginx passes some of the shapes on, and refuses none of the harmless requests that pass here."""
 
         async def scenario() -> None:
-            passed = await self.beside("nginx", NGINX)
+            passed = await self.beside("nginx")
             print(f"nginx passes {len(passed)} of {len(SMUGGLED)}: {', '.join(passed)}")
 
         return ensureDeferred(scenario())
@@ -145,7 +88,7 @@ class SmugglingTests(TestCase):
         """So does haproxy."""
 
         async def scenario() -> None:
-            passed = await self.beside("haproxy", HAPROXY)
+            passed = await self.beside("haproxy")
             print(f"haproxy passes {len(passed)} of {len(SMUGGLED)}: {', '.join(passed)}")
 
         return ensureDeferred(scenario())
