@@ -1,13 +1,18 @@
 """The parsers that read what strangers send, for as long as `FUZZ` says: seconds each; without it, once through.
 
-Each target is made of property tests that stand beside the code. They are run over and over, with other examples each
-time; what fails is kept by hypothesis, tried first from then on, and belongs into the property as an explicit example.
+Each target is made of property tests that stand beside the code, and that begin with what is known to be interesting:
+recorded answers, shapes of smuggling, whole configurations. They are run over and over, with other examples each time;
+what fails is kept in `.hypothesis`, tried first from then on, and belongs into the property as an explicit example.
 """
 
 import os
 import time
-from typing import Any
+from math import inf
+from pathlib import Path
+from typing import Any, ClassVar
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +20,7 @@ from tests.config import test_load, test_tree
 from tests.domain import test_expression
 from tests.pipeline import test_meter
 from tests.providers import test_lenient, test_sse
+from tests.reality.processes import ROOT
 from tests.web.management import test_bodies, test_resource
 from tests.wire import test_connection, test_request_reader
 
@@ -31,8 +37,21 @@ def run(kind: type[SynchronousTestCase], name: str) -> None:
         failure.raiseException()
 
 
+class Seen(SynchronousTestCase):
+    """A property that notes what it is tried with, and fails where it should."""
+
+    examples: ClassVar[list[int]] = []
+    limit: ClassVar[float] = inf
+
+    @given(st.integers(0, 10**9))
+    def any_number(self, number: int) -> None:
+        """Whatever the number."""
+        self.examples.append(number)
+        self.assertLess(number, self.limit)
+
+
 class FuzzTests(SynchronousTestCase):
-    """Seven of them."""
+    """Seven of them, and how they are run."""
 
     timeout = max(120.0, 2 * SECONDS)
 
@@ -44,6 +63,22 @@ class FuzzTests(SynchronousTestCase):
                 run(kind, name)
             rounds += 1
         print(f"{rounds} rounds in {SECONDS:.0f} s")
+
+    def test_rounds(self) -> None:
+        """Each round tries other examples; what failed once is tried first in the next, whichever process that is."""
+        rounds = []
+        for _ in range(2):
+            self.patch(Seen, "examples", [])
+            run(Seen, "any_number")
+            rounds.append(set(Seen.examples))
+        self.assertGreater(len(rounds[1] - rounds[0]), 10)
+        self.patch(Seen, "limit", 1000)
+        self.assertRaises(self.failureException, run, Seen, "any_number")
+        self.patch(Seen, "examples", [])
+        self.assertRaises(self.failureException, run, Seen, "any_number")
+        self.assertEqual(Seen.examples[0], 1000)
+        kept: Any = settings.default.database if settings.default else None
+        self.assertEqual(Path(kept.path), ROOT / ".hypothesis" / "examples")
 
     def test_requests(self) -> None:
         """The request parser."""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.trust.shapes import SMUGGLED
 from tests.wire.doubles import Caller, Site, answer, hello, hello_when_whole
 
 HEAD = b"POST /v1 HTTP/1.1\r\nHost: a\r\n"
@@ -300,7 +301,9 @@ class PropertyTests(SynchronousTestCase):
 @st.composite
 def mutated(draw: Any) -> bytes:
     """A valid or a known bad request with a few bytes changed, dropped or put in."""
-    base = draw(st.one_of(requests().map(lambda pair: pair[0]), st.sampled_from(sorted(MALFORMED.values()))))
+    base = draw(
+        st.one_of(requests().map(lambda pair: pair[0]), st.sampled_from([*MALFORMED.values(), *SMUGGLED.values()]))
+    )
     data = bytearray(base)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(data)))
