@@ -186,6 +186,7 @@ class GatewayService(MultiService):
             self.upstreams.counts,
             lambda: self.books.log.missed,
             self.desk.rest,
+            lambda: len(self._reactor.getDelayedCalls()),
             lambda: self.lag.longest,
             lambda: live.overloaded,
             lambda: 0 if self.traces is None else self.traces.dropped,

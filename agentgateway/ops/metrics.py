@@ -42,6 +42,8 @@ class Sources:
     """Audit records that the log file lacks."""
     rest: Callable[[], Awaitable[None]]
     """Lets the reactor do other things."""
+    timers: Callable[[], int] = lambda: 0
+    """Timers that are set: a number that grows is a leak."""
     lag: Callable[[], float] = lambda: 0.0
     """The longest wait for a turn in the last minute, in seconds."""
     overloaded: Callable[[], bool] = lambda: False
@@ -102,6 +104,7 @@ class Metrics:
         yield "uptime_seconds", "Since the start.", uptime
         yield "agents", "Agents known.", len(sources.fleet)
         yield "open_streams", "Streamed answers under way.", sources.streams()
+        yield "timers", "Timers that are set.", sources.timers()
         yield "reactor_lag_seconds", "The longest wait for a turn in the last minute.", sources.lag()
         yield "overloaded", "1 while new calls are refused because turns come too late.", sources.overloaded()
         yield "audit_records_missing", "Audit records that the log file lacks.", sources.missed()

@@ -47,8 +47,9 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(found["agentgateway_first_byte_seconds_sum", who[1]], 0.3)
 
     def test_state(self):
-        """So is how things stand: pauses, budgets, circuits, streams, connections, and the reactor's lag."""
+        """So is how things stand: pauses, budgets, circuits, streams, connections, timers, and the reactor's lag."""
         api = Api(self)
+        api.reactor.callLater(60, lambda: None)
         writer = api.live.fleet.get("writer")
         writer.in_flight = 3
         writer.breakers["anthropic"] = breaker = Breaker.closed(writer.config.circuit_breaker)
@@ -64,6 +65,7 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(found["agentgateway_upstream_connections", ("provider", "openai"), ("state", "open")], 0)
         self.assertEqual((found["agentgateway_open_streams",], found["agentgateway_overloaded",]), (0, 0))
         self.assertGreaterEqual(found["agentgateway_reactor_lag_seconds",], 0)
+        self.assertEqual(found["agentgateway_timers",], len(api.reactor.getDelayedCalls()))
         self.assertGreater(found["process_resident_memory_bytes",], 0)
 
     def test_fleet(self):

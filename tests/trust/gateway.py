@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class Gateway:
         return Path(self.path).parent
 
     @property
+    def token(self) -> bytes:
+        """The admin token."""
+        [path] = self.folder.glob("**/admin-token")
+        return path.read_bytes().strip()
+
+    @property
     def said(self) -> str:
         """Its log."""
         return (self.process.out + self.process.err).decode("utf-8", "backslashreplace")
@@ -78,14 +85,19 @@ class Gateway:
         """Files and sockets it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    async def number(self, name: str) -> float:
+        """One of its metrics that has no labels."""
+        text = bytes((await self.manage(b"GET", b"/metrics")).body).decode()
+        [value] = re.findall(rf"(?m)^agentgateway_{name} (\S+)$", text)
+        return float(value)
+
     async def get(self, path: bytes, *fields: tuple[bytes, bytes]) -> Answer:
         """Look."""
         return await ask(self.testcase, self.port, request(b"GET", path, None, *fields))
 
     async def manage(self, method: bytes, path: bytes, body: bytes | None = None) -> Answer:
         """Ask the management API, with the admin token."""
-        token = (self.folder / "admin-token").read_bytes().strip()
-        raw = request(method, path, body, (b"Authorization", b"Bearer " + token), JSON)
+        raw = request(method, path, body, (b"Authorization", b"Bearer " + self.token), JSON)
         return await ask(self.testcase, self.port, raw)
 
     async def agent(self, name: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.harness import until
-from tests.peers import Field, ask, chunk, closed_port, post, request
+from tests.peers import ask, chunk, closed_port, post, request
 from tests.reality.processes import GATEWAY, start_standin, write_config
 from tests.trust.gateway import CONFIG, JSON, Gateway, fails, pause
 
@@ -56,23 +55,13 @@ class DiskTests(TestCase):
             answer = await ask(self, self.gateway.port, CALL)
             self.assertEqual((answer.status, answer.ended), (200, True))
 
-    @property
-    def token(self) -> Field:
-        """The admin token."""
-        [path] = self.gateway.folder.glob("**/admin-token")
-        return b"Authorization", b"Bearer " + path.read_bytes().strip()
-
     async def spent(self) -> float:
         """What the agent has spent, as the gateway says it."""
-        answer = await self.gateway.get(b"/api/agents/writer", self.token, JSON)
-        agent: dict[str, Any] = json.loads(bytes(answer.body))
-        return float(agent["total_cost"])
+        return float((await self.gateway.agent("writer"))["total_cost"])
 
-    async def missing(self) -> int:
+    async def missing(self) -> float:
         """How many records the log lacks, as the gateway says it."""
-        answer = await self.gateway.get(b"/metrics", self.token, JSON)
-        [number] = re.findall(rb"(?m)^agentgateway_audit_records_missing (\S+)$", bytes(answer.body))
-        return int(float(number))
+        return await self.gateway.number("audit_records_missing")
 
     def test_full(self) -> Any:
         """With the disk full every call goes on; with room again nothing is missing in the books, and no line is torn."""

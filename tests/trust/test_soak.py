@@ -1,4 +1,4 @@
-"""Everything at once for a while: memory and descriptors stay flat, and all three books agree.
+"""Everything at once for a while: memory, descriptors and timers stay flat, and all three books agree.
 
 `SOAK=1800` runs it for half an hour.
 """
@@ -102,16 +102,20 @@ class SoakTests(TestCase):
             load.start(WORKERS)
             await self.minute(gateway, SECONDS / 3)
             before, descriptors = gateway.process.resident, gateway.descriptors
+            timers = await gateway.number("timers")
             await self.minute(gateway, SECONDS * 2 / 3)
             after, last = gateway.process.resident, gateway.descriptors
+            later = await gateway.number("timers")
             await load.stop()
             await gateway.quiet()
             print(
                 f"{SECONDS:.0f} s: {load.ended} answers, {load.left} left, {len(gateway.records)} records; memory"
-                f" {before / 2**20:.1f}, then {after / 2**20:.1f} MB; descriptors {descriptors}, then {last}"
+                f" {before / 2**20:.1f}, then {after / 2**20:.1f} MB; descriptors {descriptors}, then {last};"
+                f" timers {timers:.0f}, then {later:.0f}"
             )
             self.assertLess(after - before, GROWTH)
             self.assertLess(abs(last - descriptors), 2 * WORKERS + 8)
+            self.assertLess(abs(later - timers), 2 * WORKERS + 8)
             self.assertLessEqual(set(load.seen), {record["id"] for record in gateway.records})
             await self.three_books(gateway, provider)
             self.assertEqual(load.failed, 0)
