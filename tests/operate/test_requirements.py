@@ -15,10 +15,11 @@ LOCK = ROOT / "packaging" / "requirements.txt"
 
 
 def wanted() -> list[Requirement]:
-    """What `setup.cfg` says is needed at run time."""
+    """What `setup.cfg` says is needed at run time, with what the image has besides: the stores that are shared."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    return [Requirement(line) for line in config["options"]["install_requires"].split("\n") if line]
+    texts = config["options"]["install_requires"] + config["options.extras_require"]["shared"]
+    return [Requirement(line) for line in texts.split("\n") if line]
 
 
 def locked() -> dict[str, list[str]]:
