@@ -1,14 +1,19 @@
 """Configurations made to hurt: refused with file, line and reason, at once, by the commands that read them."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.reality.processes import ROOT
+from tests.peers import ask, post
+from tests.reality.processes import ROOT, start_standin
+from tests.trust.gateway import grown, start
 
 BOMB = "a: &a [x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
@@ -40,6 +45,9 @@ FILES: dict[str, tuple[str, int, str]] = {
     "a limit below zero": ("agents:\n  a: {budget: {max_cost_per_day: -1}}\n", 2, "max_cost_per_day"),
     "a limit without end": ("agents:\n  a: {budget: {max_cost_per_day: .inf}}\n", 2, "max_cost_per_day"),
 }
+CALL = post(b"/v1/messages", b'{"model":"priced","max_tokens":9,"messages":[]}', (b"x-agent-id", b"writer"))
+LEFT = 10 << 20
+"""Bytes of memory that a gateway may have more when it has refused all of them."""
 MEMORY = 150 << 20
 """Bytes of memory that reading any of them may take, Python and the package included."""
 
@@ -90,3 +98,31 @@ class HostileFileTests(SynchronousTestCase):
                 [sys.executable, "-c", script, path], capture_output=True, text=True, env=environ, timeout=60
             )
             self.assertLess(int(done.stdout) << 10, MEMORY, (name, done.stderr))
+
+
+class HostileReloadTests(TestCase):
+    """A gateway that runs, and is told to read them."""
+
+    timeout = 60
+
+    def test_refused(self) -> Any:
+        """Each is refused with the same words, calls go on by the file that was right, and no memory is left behind."""
+
+        async def scenario() -> None:
+            _, provider = await start_standin(self)
+            gateway = await start(self, provider)
+            self.assertEqual((await ask(self, gateway.port, CALL)).status, 200)
+            before = gateway.process.resident
+            for name, (text, line, words) in FILES.items():
+                Path(gateway.path).write_text(text)
+                answer = await gateway.manage(b"POST", b"/api/reload", b"")
+                self.assertEqual(answer.status, 422, name)
+                told = json.loads(bytes(answer.body))["error"]["mistakes"]
+                self.assertIn(line, [mistake["line"] for mistake in told], name)
+                self.assertIn(words, "".join(mistake["message"] for mistake in told), name)
+                self.assertEqual((await ask(self, gateway.port, CALL)).status, 200, name)
+            print(f"{len(FILES)} hostile reloads: {await grown(gateway, before, LEFT) / 2**20:.1f} MB more")
+            self.assertEqual({record["agent"] for record in gateway.records if record["status"] == 200}, {"writer"})
+            await gateway.stop()
+
+        return ensureDeferred(scenario())
