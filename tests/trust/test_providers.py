@@ -7,10 +7,12 @@ from twisted.trial.unittest import TestCase
 
 from tests.fixtures import ANTHROPIC_STREAM, ANTHROPIC_WHOLE
 from tests.harness import listen, reactor, until
-from tests.peers import STREAM_HEAD, Origin, Received, Visit, ask, chunk, post, response
+from tests.peers import STREAM_HEAD, Origin, Received, Visit, ask, call_in, chunk, post, response
 from tests.trust.gateway import CONFIG, start
 
 IMPATIENT = CONFIG.replace("base_url", "silence_timeout: 1, base_url")
+ERRORS = 4
+WARY = CONFIG.replace("error_threshold: 1000000", f"error_threshold: {ERRORS}")
 SIGNS = {"comments": b": still here\n\n", "pings": b'event: ping\ndata: {"type": "ping", "still": "here"}\n\n'}
 EVERY, TIMES = 0.4, 6
 """Seconds between two signs, and how many: more than twice the silence that is put up with."""
@@ -70,6 +72,37 @@ class ProviderTests(TestCase):
                 self.assertEqual((answer.status, answer.one(b"x-agentgateway-reason")), (502, "upstream_unreachable"))
                 self.assertEqual(len(origin.requests), count)
             self.assertEqual([record["outcome"] for record in gateway.records], ["upstream_error"] * 3)
+
+        return ensureDeferred(scenario())
+
+    def test_broken_streams(self) -> Any:
+        """Streams that are reset, or end without their last event, never end well, are charged in part, and count as errors."""
+
+        async def scenario() -> None:
+            gateway, origin = await self.setting(lambda visit, request: visit.say(STREAM_HEAD + half()), WARY)
+            raw = post(b"/v1/messages", ANTHROPIC_STREAM.request, (b"x-agent-id", b"writer"))
+            for number in range(ERRORS):
+                caller = await call_in(self, gateway.port)
+                caller.transport.write(raw)
+                await until(lambda caller=caller: b"data:" in caller.answer.body)
+                visit = origin.visits[-1]
+                if number % 2:
+                    visit.transport.abortConnection()
+                else:
+                    visit.say(chunk(b""))  # the end of the body, but not of the message
+                await caller.closed
+                answer = caller.answer
+                self.assertEqual((answer.ended, answer.body.count(b"event: error")), (False, 1), bytes(answer.body))
+            refused = await ask(self, gateway.port, raw)
+            self.assertEqual((refused.status, refused.one(b"x-agentgateway-reason")), (503, "circuit_open"))
+            self.assertEqual(len(origin.requests), ERRORS)
+            broken = [record for record in gateway.records if record["reason"] != "circuit_open"]
+            self.assertEqual([(one["outcome"], one["usage"]) for one in broken], [("truncated", "estimated")] * ERRORS)
+            self.assertGreater(min(one["cost_usd"] for one in broken), 0)
+            circuit = (await gateway.agent("writer"))["circuit_breaker"]
+            self.assertEqual((circuit["state"], circuit["errors"]), ("open", ERRORS))
+            await gateway.check_books(["writer"])
+            await gateway.stop()
 
         return ensureDeferred(scenario())
 
