@@ -61,13 +61,22 @@ class Rates:
     def _whole(self, name: str | None) -> int:
         return {"input": self.input, "output": self.output, "cache_read": self.cache_read}.get(name or "", 0)
 
-    def bound(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that a call of so many tokens can cost, whatever of its input is read from or written to a cache."""
-        rates = self
+    def _tier(self, input_tokens: int) -> "Rates":
+        """The rates of a call with so much input."""
         for threshold, tier in self.tiers:
             if input_tokens > threshold:
-                rates = tier
-                break
+                return tier
+        return self
+
+    def prompt(self, input_tokens: int) -> int:
+        """The cost of a call of so many tokens, none of them in a cache, that is not answered."""
+        rates = self._tier(input_tokens) if self.tiers else self
+        fee = rates.request * PER if input_tokens else 0
+        return (input_tokens * rates.input + fee + PER // 2) // PER
+
+    def bound(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that a call of so many tokens can cost, whatever of its input is read from or written to a cache."""
+        rates = self._tier(input_tokens) if self.tiers else self
         return -(-(input_tokens * rates._dearest + output_tokens * rates.output + rates.request * PER) // PER)
 
     def cost(self, usage: Usage) -> int:
@@ -77,13 +86,7 @@ class Rates:
 
     def line(self, usage: Usage) -> tuple[int, int]:
         """What all of `usage` but its `output` costs, and what a token of that does, in millionths of nano-dollars."""
-        rates = self
-        if self.tiers:
-            total = usage.total_input
-            for threshold, tier in self.tiers:
-                if total > threshold:
-                    rates = tier
-                    break
+        rates = self._tier(usage.total_input) if self.tiers else self
         fixed = (
             usage.input * rates.input
             + usage.cache_read * rates.cache_read

@@ -14,7 +14,6 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
 from agentgateway.domain.pricing import Rates
 from agentgateway.domain.refusal import Refusal
-from agentgateway.domain.usage import Usage
 from agentgateway.pipeline.circuit import failed
 from agentgateway.pipeline.onion import BORROW, MOST_WAITS, Answer, Quiet
 
@@ -51,7 +50,7 @@ class Reserve(Quiet):
         exchange.amount = account.quote(now.wall, worst)
         if not account.capped:
             return None
-        certain = rates.cost(Usage(input=-(-size // _BYTES_PER_TOKEN)))
+        certain = rates.prompt(-(-size // _BYTES_PER_TOKEN))
         exchange.risk = account.risk(worst, certain, exchange.surface.cuttable(exchange.uri_upstream, asked))
         share, waits = account.share, exchange.borrowed
         if share is not None and waits < MOST_WAITS and share.borrow(now.wall, worst, waits > 0):

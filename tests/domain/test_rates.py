@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
+import attrs
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,12 @@ class Costs(SynchronousTestCase):
         total += Decimal(usage.web_searches) * parts.get("web_searches", 0)
         nano = total / 1_000_000 + (rates.request if usage.total else 0)
         self.assertEqual(rates.cost(usage), int(nano.quantize(Decimal(1), rounding=ROUND_HALF_UP)))
+
+    @given(FLAT, st.lists(st.tuples(COUNTS, FLAT), max_size=2), COUNTS)
+    def test_prompt(self, rates: Rates, tiers: list[tuple[int, Rates]], tokens: int) -> None:
+        """A prompt by itself costs what a usage of nothing but its tokens does, whatever the tiers."""
+        tiered = attrs.evolve(rates, tiers=tuple(sorted(tiers, key=lambda tier: -tier[0])))
+        self.assertEqual(tiered.prompt(tokens), tiered.cost(Usage(tokens)))
 
     @given(FLAT, usages(), st.sampled_from((*BASIC, "web_searches")), COUNTS)
     def test_more_never_costs_less(self, rates: Rates, usage: Usage, name: str, more: int) -> None:
