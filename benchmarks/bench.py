@@ -171,7 +171,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--full", action="store_true", help="hold 5,000 streams open")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="nginx haproxy envoy stock gateway")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="nginx haproxy envoy stock stock-pool gateway")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # told to stop, it still stops what it started
     if not shutil.which("wrk"):

@@ -27,10 +27,10 @@ def summarise(rounds, single, absent):
 
 
 def _ratios(rounds):
-    """`{subject: {"call/nginx": ratio, ...}}`, over nginx and the stock proxy; first bytes without direct's."""
+    """`{subject: {"call/nginx": ratio, ...}}`, over nginx and the stock proxies; first bytes without direct's."""
     ratios = {}
     for name in rounds[0] if rounds else ():
-        for base in ("nginx", "stock"):
+        for base in ("nginx", "stock", "stock-pool"):
             if base not in rounds[0]:
                 continue
             of = ratios.setdefault(name, {})
@@ -46,12 +46,13 @@ def _added(figures, name, key="first_byte_p50_ms"):
 
 def table(results):
     """One line a subject: medians, then CPU as a multiple of nginx's and of the stock proxy's."""
-    heads = ["", *(head for _, head, _ in COLUMNS), "call x nginx", "x stock", "chunk x nginx", "x stock", "errors"]
+    heads = ["", *(head for _, head, _ in COLUMNS), *("call x nginx", "x stock", "x stock-pool")]
+    heads += ["chunk x nginx", "x stock", "errors"]
     lines = [heads]
     for name, figures in results["subjects"].items():
         ratios = results["ratios"].get(name, {})
         cells = [style.format(figures[key]) if key in figures else "-" for key, _, style in COLUMNS]
-        wanted = ("call/nginx", "call/stock", "chunk/nginx", "chunk/stock")
+        wanted = ("call/nginx", "call/stock", "call/stock-pool", "chunk/nginx", "chunk/stock")
         cells += [f"{ratios[key]:.2f}" if key in ratios else "-" for key in wanted]
         lines.append([name, *cells, f"{figures['errors'] + figures['stream_errors']:.0f}"])
     widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]

@@ -1,8 +1,9 @@
 """The yardstick: a reverse proxy as Twisted's own parts make it, with no feature beyond passing calls on.
 
-A twisted.web `Site` in front, treq over Twisted's `Agent` with a pool behind, answers relayed with back-pressure.
+A twisted.web `Site` in front, treq over Twisted's `Agent` with a pool behind, answers relayed with back-pressure. The
+pool keeps as many connections as Twisted's does by itself, which is two, or as many as are said.
 
-    python benchmarks/stock_proxy.py LISTENING_PORT http://127.0.0.1:UPSTREAM_PORT
+    python benchmarks/stock_proxy.py LISTENING_PORT http://127.0.0.1:UPSTREAM_PORT [KEPT_CONNECTIONS]
 """
 
 import sys
@@ -45,10 +46,10 @@ class Proxy(Resource):
 
     isLeaf = True
 
-    def __init__(self, upstream):
+    def __init__(self, upstream, kept=HTTPConnectionPool.maxPersistentPerHost):
         super().__init__()
         pool = HTTPConnectionPool(reactor)
-        pool.maxPersistentPerHost = 10_000
+        pool.maxPersistentPerHost = kept
         pool.retryAutomatically = False
         self.client = HTTPClient(Agent(reactor, pool=pool))
         self.upstream = upstream
@@ -87,7 +88,7 @@ class Proxy(Resource):
 
 
 if __name__ == "__main__":
-    site = Site(Proxy(sys.argv[2]))
+    site = Site(Proxy(sys.argv[2], *map(int, sys.argv[3:])))
     site.noisy = False
     reactor.listenTCP(int(sys.argv[1]), site, backlog=4096, interface="127.0.0.1")
     reactor.run()

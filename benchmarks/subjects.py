@@ -180,8 +180,13 @@ def envoy(folder, port, upstream):
 
 
 def stock(folder, port, upstream):
-    """twisted.web and treq over Agent."""
+    """twisted.web and treq over Agent, as they come."""
     return [sys.executable, str(HERE / "stock_proxy.py"), str(port), f"http://127.0.0.1:{upstream}"]
+
+
+def pooling(folder, port, upstream):
+    """The same with every connection to the provider kept: the best that can be had by a setting."""
+    return [*stock(folder, port, upstream), "10000"]
 
 
 def gateway(agents=10, policies=3):
@@ -220,8 +225,8 @@ def gateway_config(folder, port, upstream, agents, policies):
 
 def compared(folder):
     """The subjects that stand side by side in every round."""
-    commands = {"nginx": nginx, "haproxy": haproxy, "envoy": envoy, "stock": stock, "gateway": gateway()}
-    return [Subject(name, command, folder / name) for name, command in commands.items()]
+    proxies = {"nginx": nginx, "haproxy": haproxy, "envoy": envoy, "stock": stock, "stock-pool": pooling}
+    return [Subject(name, command, folder / name) for name, command in (proxies | {"gateway": gateway()}).items()]
 
 
 def grown(folder):
