@@ -13,6 +13,8 @@ Kind = Literal[
 class Alert:
     """`at` in epoch seconds; `text` one line for people; `webhook` where it is also to be posted.
 
+    `good`: it says that trouble has ended.
+
     `once`: where several processes may find the same, one of them tells it, and nobody again for so many seconds.
     """
 
@@ -23,3 +25,4 @@ class Alert:
     policy: str | None = None
     webhook: str | None = None
     once: float | None = None
+    good: bool = False

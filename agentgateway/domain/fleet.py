@@ -162,7 +162,8 @@ class Fleet:
             agent.rules.overrule(Facts(agent, now.wall))
         self._stands(agent, now, by)
         once = TOLD_ONCE if by == "budget" else None
-        self.alert(Alert(now.wall, "resume", f"{agent.id} is resumed: {why}", agent.id, once=once))
+        text = f"{agent.id} is resumed: {why}"
+        self.alert(Alert(now.wall, "resume", text, agent.id, once=once, good=True))
 
     def set_caps(self, agent: AgentState, caps: Caps, now: Moment) -> None:
         """Caps of an operator, in effect at once, for calls in flight too; a raised cap lifts a budget's pause."""
@@ -214,22 +215,12 @@ class Fleet:
             state = breaker.state(now.monotonic)
             if state == "open" and provider not in agent.broken:
                 agent.broken.add(provider)
-                self.alert(
-                    Alert(
-                        now.wall,
-                        "breaker",
-                        f"{agent.id}: provider {provider!r} keeps failing",
-                        agent.id,
-                        once=TOLD_ONCE,
-                    )
-                )
+                text = f"{agent.id}: provider {provider!r} keeps failing"
+                self.alert(Alert(now.wall, "breaker", text, agent.id, once=TOLD_ONCE))
             elif state == "closed" and provider in agent.broken:
                 agent.broken.discard(provider)
-                self.alert(
-                    Alert(
-                        now.wall, "breaker", f"{agent.id}: provider {provider!r} works again", agent.id, once=TOLD_ONCE
-                    )
-                )
+                text = f"{agent.id}: provider {provider!r} works again"
+                self.alert(Alert(now.wall, "breaker", text, agent.id, once=TOLD_ONCE, good=True))
 
     def apply(self, agent: AgentState, verdict: Verdict, now: Moment) -> None:
         """Do what policies decided, but for what concerns a single call."""

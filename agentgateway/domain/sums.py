@@ -148,7 +148,10 @@ _HOURS: Final = ("errors_this_hour", "tokens_this_hour")
 _LATENCIES: Final = ("p50_ms", "p95_ms", "ttfb_p50_ms", "ttfb_p95_ms")
 _TOTALS: Final = ("cost_this_hour", "cost_today", "calls_this_hour", "errors_this_hour")
 _SPENT: Final = {"hour": "cost_this_hour", "day": "cost_today", "total": "total_cost"}
-_PACES: Final = ("in_flight", "open_streams", "cost_per_minute", "calls_per_minute", "tokens_per_minute")
+_PACES: Final = (
+    *("in_flight", "open_streams"),
+    *("cost_per_minute", "calls_per_minute", "tokens_per_minute", "refused_per_minute"),
+)
 
 
 def row_of(views: Sequence[View]) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def board_of(views: Sequence[View], agents: int, viewers: int) -> dict[str, Any]
     found = gateway_of(views, agents) | {"viewers": viewers}
     found |= _counted_all(views, _TOTALS)
     found["paused"] = max(view["paused"] for view in views)
-    found |= {name: sum(view[name] for view in views) for name in _PACES}
+    found |= {name: sum(view.get(name, 0) for view in views) for name in _PACES}
     return found | {"spark": added(view["spark"] for view in views)}
 
 

@@ -220,7 +220,8 @@ class Cluster(Service):
             if agent is not None:
                 self._take(agent, ask, grant, now)
         if was_away:
-            self.alert(Alert(now.wall, "store", "the shared store answers again: what was spent meanwhile is told"))
+            text = "the shared store answers again: what was spent meanwhile is told"
+            self.alert(Alert(now.wall, "store", text, good=True))
         self.tidings.again()
 
     def _take(self, agent: AgentState, ask: Ask, grant: Grant, now: Moment) -> None:

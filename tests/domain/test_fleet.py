@@ -238,3 +238,4 @@ class FleetTests(SynchronousTestCase):
         self.fleet.settle_down(after(3))
         self.assertEqual([alert.kind for alert in self.alerts], ["breaker", "breaker"])
         self.assertIn("works again", self.alerts[-1].text)
+        self.assertEqual([alert.good for alert in self.alerts], [False, True])

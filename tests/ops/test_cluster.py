@@ -400,6 +400,7 @@ class OutageTests(Two):
                 "the shared store answers again",
             ],
         )
+        self.assertEqual([alert.good for alert in self.one.alerts], [False, True])
         self.assertFalse(self.one.link.away)
 
     def test_of_no_use(self) -> None:

@@ -61,7 +61,7 @@ class Actions:
     def _mend(self, agent: AgentState, why: str) -> str:
         for breaker in agent.breakers.values():
             breaker.reset()
-        self._alert("breaker", f"the circuits of {agent.id} were closed: {why}", agent.id)
+        self._alert("breaker", f"the circuits of {agent.id} were closed: {why}", agent.id, good=True)
         return f"circuits closed: {why}"
 
     def _budget(self, agent: AgentState, asked: NewCaps) -> str:
@@ -72,8 +72,8 @@ class Actions:
         self._alert("budget", f"{agent.id}: {told}", agent.id)
         return told
 
-    def _alert(self, kind: Any, text: str, agent: str) -> None:
-        self._live.fleet.alert(Alert(self._live.moment().wall, kind, text, agent))
+    def _alert(self, kind: Any, text: str, agent: str, good: bool = False) -> None:
+        self._live.fleet.alert(Alert(self._live.moment().wall, kind, text, agent, good=good))
 
     def _record(self, agent: str | None, path: str, what: str) -> None:
         now = self._live.moment().wall

@@ -53,7 +53,7 @@ class Feed:
         self.viewers: dict[Audience, bool] = {}
         """Whether each is up to date: those that are not get everything next."""
         self.pending: deque[AuditRecord] = deque(maxlen=MAX_PENDING)
-        self._calls, self._cost, self._tokens = PerMinute(), PerMinute(), PerMinute()
+        self._calls, self._cost, self._tokens, self._refused = PerMinute(), PerMinute(), PerMinute(), PerMinute()
         self._alerted: Alert | None = live.alerts[-1] if live.alerts else None
 
     def join(self, viewer: Audience) -> None:
@@ -99,6 +99,7 @@ class Feed:
         self._calls.add(now, sums.calls)
         self._cost.add(now, sums.cost)
         self._tokens.add(now, sums.input_tokens + sums.output_tokens)
+        self._refused.add(now, sums.refused)
 
     def drain(self) -> None:
         """Take all that waits into the history, at the end of the process."""
@@ -154,6 +155,7 @@ class Feed:
             "cost_per_minute": self._cost.value(now.wall) / NANO,
             "calls_per_minute": round(self._calls.value(now.wall)),
             "tokens_per_minute": round(self._tokens.value(now.wall)),
+            "refused_per_minute": round(self._refused.value(now.wall)),
             "calls_this_hour": totals.calls_this_hour,
             "errors_this_hour": totals.errors_this_hour,
             "timezone": live.config.gateway.timezone,
@@ -206,4 +208,5 @@ def is_call(record: AuditRecord) -> bool:
 
 def alert_view(alert: Alert) -> dict[str, Any]:
     """An alert for the page; where it is posted to stays here."""
-    return {"at": iso(alert.at), "kind": alert.kind, "text": alert.text, "agent": alert.agent, "policy": alert.policy}
+    view = {"at": iso(alert.at), "kind": alert.kind, "text": alert.text, "agent": alert.agent, "policy": alert.policy}
+    return view | {"good": alert.good}

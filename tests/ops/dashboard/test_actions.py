@@ -97,7 +97,7 @@ class ActionTests(SynchronousTestCase):
             breaker.leave(breaker.enter(0.0), False, 0.0)
         self.act("breaker")
         self.assertEqual((breaker.state(0.0), breaker.errors(0.0)), ("closed", 0))
-        self.assertEqual([alert.kind for alert in self.state.alerts], ["breaker"])
+        self.assertEqual([(alert.kind, alert.good) for alert in self.state.alerts], [("breaker", True)])
 
     def test_end(self) -> None:
         """A stream is ended once; one that is over, or was never there, is told so."""

@@ -9,6 +9,7 @@ from agentgateway.domain.link import Link
 from agentgateway.ops.dashboard.boards import Boards, told
 from agentgateway.ops.dashboard.message import RECENT, encode
 from agentgateway.ops.dashboard.rows import MAX_CHANGED
+from tests.domain.test_series import record
 from tests.ops.dashboard.doubles import Onlooker, State, feed_of
 
 
@@ -47,6 +48,17 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(self.look(), ({}, []))
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["in_flight"], 5)
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["viewers"], 7)
+
+    def test_paces(self) -> None:
+        """Of paces each worker knows its own; one of an earlier version, which lacks a number, counts as none."""
+        for feed in self.feeds:
+            feed.pending.append(record(agent="coder", provider=None, outcome="refused", cost_usd=0.0))
+        self.tell(0, 1)
+        self.assertEqual(self.boards.head("update", "now", 1)["gateway"]["refused_per_minute"], 2)
+        earlier = told(self.feeds[1].snapshot().payload)
+        del earlier.gateway["refused_per_minute"]
+        self.boards.take(1, earlier)
+        self.assertEqual(self.boards.head("update", "now", 1)["gateway"]["refused_per_minute"], 1)
 
     def test_store_away(self) -> None:
         """While the store that they share is away, what each has done since is added up, in rows and totals."""

@@ -67,15 +67,15 @@ class FeedTests(SynchronousTestCase):
         self.assertEqual([gateway[key] for key in ("status", "open_streams", "in_flight")], ["draining", 1, 2])
 
     def test_pace(self) -> None:
-        """Calls, tokens and dollars of the last minute are those of calls that were answered."""
+        """Calls, tokens and dollars of the last minute are those of calls that were answered; refusals are told besides."""
         self.state.call("coder", input_tokens=100, output_tokens=20)
         self.state.call("writer", 0.5, input_tokens=1, output_tokens=2)
         self.state.tail.append(refused := record(agent="coder", provider=None, outcome="refused", cost_usd=0.0))
         self.feed.pending.append(refused)
         run(self.feed)
         gateway = told(self.viewer)["gateway"]
-        paces = [gateway[f"{name}_per_minute"] for name in ("calls", "tokens", "cost")]
-        self.assertEqual(paces, [2, 123, 0.75])
+        paces = [gateway[f"{name}_per_minute"] for name in ("calls", "refused", "tokens", "cost")]
+        self.assertEqual(paces, [2, 1, 123, 0.75])
 
     def test_full(self) -> None:
         """A viewer that asks for it is told everything every time."""
@@ -178,6 +178,11 @@ class ViewTests(SynchronousTestCase):
         """Where an alert is posted to is not shown to anybody."""
         alert = Alert(NOON, "policy", "text", "coder", "dear", "https://hooks.example.com/secret")
         self.assertNotIn("secret", json.dumps(alert_view(alert)))
+
+    def test_good_news(self) -> None:
+        """An alert says whether trouble has ended with it."""
+        found = [alert_view(Alert(NOON, "breaker", "text", good=good))["good"] for good in (True, False)]
+        self.assertEqual(found, [True, False])
 
     def test_is_call(self) -> None:
         """A change by an operator is shown in the feed but is no call."""
