@@ -52,8 +52,20 @@ class AccessibleTests(BrowserTestCase):
                 ]
         self.assertEqual(found, [])
 
+    def test_quiet(self) -> None:
+        """A filter's outcome is announced; what goes by in a feed by itself is not."""
+        self.gateway.call("coder")
+        self.open("calls")
+        self.until(lambda: "1 of the last 1" in self.text(".found"))
+        self.gateway.call("scribe")
+        self.until(lambda: "2 of the last 2" in self.text(".found"))
+        self.assertIsNone(self.one(".found").get_attribute("role"))
+        self.assertEqual(self.one("#said").get_attribute("textContent"), "")
+        self.fill("input[type=search]", "scribe")
+        self.until(lambda: self.one("#said").get_attribute("textContent") == "1 of the last 2")
+
     def test_announced(self) -> None:
         """What happens by itself is announced: how the connection stands, that it is lost, what an action led to."""
         self.open("agents/coder")
-        roles = {name: self.one(name).get_attribute("role") for name in ("#connection", "#banner", "#toasts")}
-        self.assertEqual(roles, {"#connection": "status", "#banner": "alert", "#toasts": "status"})
+        roles = {name: self.one(name).get_attribute("role") for name in ("#connection", "#banner", "#toasts", "#said")}
+        self.assertEqual(roles, {"#connection": "status", "#banner": "alert", "#toasts": "status", "#said": "status"})

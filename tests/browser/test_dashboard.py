@@ -184,7 +184,7 @@ class RestartTests(BrowserTestCase):
         self.until(lambda: self.text("#connection") == "Live")
         self.until(lambda: not self.one("#banner").is_displayed())
         self.browser.execute_script("location.hash = '#/agents/coder'")
-        self.until(lambda: "calls 1" in self.text(".charts"))
+        self.until(lambda: "1 answered" in self.text(".charts"))
 
 
 class ThousandTests(BrowserTestCase):
@@ -225,6 +225,8 @@ class PictureTests(BrowserTestCase):
             self.size(width, height)
             for view in ("agents", "agents/coder", "calls", "alerts", "providers"):
                 self.open(view)
+                if view == "agents":
+                    self.until(lambda: "keeps failing" in self.text(".now"))
                 if view == "agents/coder":
                     self.until(lambda: len(self.all(".uplot")) == 6)
                 self.shoot(view.replace("/", "-") + suffix)

@@ -139,16 +139,3 @@ export function endStream(stream, after) {
   question({ title: "End this stream?", words: `${stream.agent}, ${stream.model ?? "unknown model"}: its caller is told that an operator has ended the answer. What came so far is paid for.`, verb: "End it", danger: true,
     act: () => act(`act/streams/${encodeURIComponent(stream.id)}/end`, {}, `The stream of ${stream.agent} is ended.`, after) });
 }
-
-// Everything that is known of one record.
-export function showRecord(record) {
-  const rows = Object.entries(record).flatMap(([name, value]) => {
-    const shown = value === null ? "–" : Array.isArray(value) ? value.join(", ") || "–" : String(value);
-    return [h("dt", {}, name), h("dd", {}, shown)];
-  });
-  const close = h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Close");
-  const dialog = h("dialog", { class: "record", "aria-labelledby": "record-title", onclose: () => dialog.remove() }, h("h2", { id: "record-title" }, "Audit record"), h("dl", {}, rows), h("div", { class: "buttons" }, close));
-  document.body.append(dialog);
-  dialog.showModal();
-}
-

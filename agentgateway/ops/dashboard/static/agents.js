@@ -1,8 +1,9 @@
 // All agents: a table that sorts and filters, of which only the rows in sight exist.
 
-import { attr, bar, h, replace, select, sparkline, state as nothing, text } from "./dom.js";
+import { attr, bar, field, h, replace, say, select, sparkline, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
-import { capOf, count, forecast, limit, many, millis, number, percent, short } from "./format.js";
+import { capOf, count, dollars, forecast, limit, many, millis, number, outlook, percent, short, spending, WINDOW } from "./format.js";
+import { justNow } from "./now.js";
 import { state } from "./state.js";
 
 const AROUND = 6; // rows kept above and below those in sight
@@ -10,30 +11,32 @@ const worst = { open: 0, half_open: 1, closed: 2 };
 const dim = (value) => (value ? "" : "dim"); // what is nothing stands back
 const part = (cap) => (cap ? cap.spent / cap.limit : -1);
 
-// name, heading, what to sort by, whether the largest comes first
+// name, heading, what to sort by, whether the largest comes first, what it is
 const COLUMNS = [
-  ["agent", "Agent", (a) => a.id, false],
-  ["status", "Status", (a) => ["paused", "active", "idle"].indexOf(a.status), false],
-  ["hour", "This hour", (a) => a.cost_this_hour, true],
-  ["day", "Today", (a) => a.cost_today, true],
-  ["total", "In total", (a) => a.total_cost, true],
-  ["forecast", "Runs out", (a) => forecast(a).seconds, false],
-  ["calls", "Calls/min", (a) => a.calls_per_minute, true],
-  ["tokens", "Tokens/h", (a) => a.tokens_this_hour, true],
-  ["errors", "Errors", (a) => a.error_rate, true],
-  ["latency", "Latency", (a) => a.p95_ms ?? -1, true],
-  ["first", "First byte", (a) => a.ttfb_p95_ms ?? -1, true],
-  ["flight", "In flight", (a) => a.in_flight, true],
-  ["rate", "Rate left", (a) => a.rate_limit?.available ?? Infinity, false],
-  ["circuit", "Circuit", (a) => worst[a.circuit_breaker.state], false],
+  ["agent", "Agent", (a) => a.id, false, "Its name, and the model and provider of its latest call"],
+  ["status", "Status", (a) => ["paused", "active", "idle"].indexOf(a.status), false, "Idle: no call within the last five minutes"],
+  ["hour", "This hour", (a) => a.cost_this_hour, true, "Dollars spent in the present clock hour, of its cap"],
+  ["day", "Today", (a) => a.cost_today, true, "Dollars spent today, of its cap"],
+  ["total", "In total", (a) => a.total_cost, true, "Dollars spent ever, of its cap"],
+  ["forecast", "Runs out", (a) => forecast(a).seconds, false, "When the first of its caps is reached at its present pace"],
+  ["calls", "Calls/min", (a) => a.calls_per_minute, true, "Answered calls in the last minute; the line: in each of the last thirty"],
+  ["tokens", "Tokens/h", (a) => a.tokens_this_hour, true, "Tokens in and out in the present clock hour"],
+  ["errors", "Errors", (a) => a.error_rate, true, "Calls of the present clock hour that a provider failed; refusals are none"],
+  ["latency", "Latency", (a) => a.p95_ms ?? -1, true, "Until the end of the answer, of its latest calls: the median, and what 95% stay below"],
+  ["first", "First byte", (a) => a.ttfb_p95_ms ?? -1, true, "Until the answer begins, of its latest calls: the median, and what 95% stay below"],
+  ["flight", "In flight", (a) => a.in_flight, true, "Calls that wait for the end of their answer"],
+  ["rate", "Rate left", (a) => a.rate_limit?.available ?? Infinity, false, "Calls that its rate limit allows at once"],
+  ["circuit", "Circuit", (a) => worst[a.circuit_breaker.state], false, "Open: its calls are not sent to a provider that keeps failing"],
 ];
+const NUMBERS = ["tokens", "errors", "latency", "first", "flight"];
+const classOf = (name) => `c-${name}${NUMBERS.includes(name) ? " n" : ""}`;
 
 const chosen = { sort: "hour", down: true, words: "", status: "", provider: "", tag: "" };
 
 // One agent's row: made once, then only its texts change.
 class Row {
   constructor() {
-    const cell = (name, ...children) => h("td", { class: `c-${name}`, "data-label": COLUMNS.find((column) => column[0] === name)[1] }, ...children);
+    const cell = (name, ...children) => h("td", { class: classOf(name), "data-label": COLUMNS.find((column) => column[0] === name)[1] }, ...children);
     this.link = h("a", { class: "name" });
     this.model = h("span", { class: "sub" });
     this.status = h("span", { class: "status" });
@@ -42,17 +45,18 @@ class Row {
       const spent = h("span", { class: "value" });
       const of = h("span", { class: "of" });
       const fill = bar();
-      return { name, spent, of, fill, cell: cell(name, h("span", { class: "cost" }, spent, of), fill.element) };
+      const both = h("span", { class: "cost" }, spent, of);
+      return { name, spent, of, both, fill, cell: cell(name, both, fill.element) };
     });
     this.calls = h("span", { class: "value" });
     this.spark = sparkline();
-    this.plain = Object.fromEntries(["forecast", "tokens", "errors", "flight", "circuit"].map((name) => [name, h("span", { class: "value" })]));
-    this.pairs = Object.fromEntries(["latency", "first", "rate"].map((name) => [name, [h("span", { class: "value" }), h("span", { class: "sub" })]]));
+    this.plain = Object.fromEntries(["tokens", "errors", "flight", "circuit"].map((name) => [name, h("span", { class: "value" })]));
+    this.pairs = Object.fromEntries(["forecast", "latency", "first", "rate"].map((name) => [name, [h("span", { class: "value" }), h("span", { class: "sub" })]]));
     this.element = h("tr", {},
       h("th", { scope: "row", class: "c-agent" }, this.link, this.model),
       cell("status", this.status, this.by),
       this.costs.map((cost) => cost.cell),
-      cell("forecast", this.plain.forecast),
+      cell("forecast", this.pairs.forecast),
       cell("calls", this.calls, this.spark.element),
       cell("tokens", this.plain.tokens), cell("errors", this.plain.errors),
       cell("latency", this.pairs.latency), cell("first", this.pairs.first),
@@ -71,11 +75,12 @@ class Row {
     text(this.by, agent.paused ? `by ${agent.paused.by}` : "");
     attr(this.by, "title", agent.pause_reason);
     const costs = [agent.cost_this_hour, agent.cost_today, agent.total_cost];
-    this.costs.forEach(({ name, spent, of, fill }, i) => {
+    this.costs.forEach(({ name, spent, of, both, fill }, i) => {
       const cap = capOf(agent, name);
       text(spent, short(costs[i]));
       spent.dataset.kind = dim(costs[i]);
       text(of, cap ? `of ${limit(cap.limit)}` : "");
+      attr(both, "title", cap ? `${dollars(cap.spent)} of ${limit(cap.limit)} ${WINDOW[name]}: ${spending(cap)}` : dollars(costs[i]));
       fill.set(cap ? part(cap) : null, cap ? cap.reserved / cap.limit : 0);
     });
     text(this.calls, number(agent.calls_per_minute));
@@ -87,13 +92,15 @@ class Row {
   setPlain(agent) {
     const ends = forecast(agent);
     const { plain, pairs } = this;
-    text(plain.forecast, ends.words);
-    attr(plain.forecast, "title", ends.words === "safe" ? "At its present pace no cap is reached before it resets." : null);
-    plain.forecast.dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : ends.cap ? "" : "dim";
+    text(pairs.forecast[0], ends.words);
+    attr(pairs.forecast[0], "title", outlook(agent));
+    pairs.forecast[0].dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : ends.cap ? "" : "dim";
+    text(pairs.forecast[1], ends.cap ? WINDOW[ends.cap.name] : "");
     text(plain.tokens, count(agent.tokens_this_hour));
     plain.tokens.dataset.kind = dim(agent.tokens_this_hour);
     text(plain.errors, percent(agent.error_rate));
     plain.errors.dataset.kind = agent.error_rate >= 0.2 ? "bad" : agent.error_rate >= 0.05 ? "warn" : dim(agent.error_rate);
+    for (const [value] of [pairs.latency, pairs.first]) value.dataset.kind = dim(agent.p50_ms);
     text(pairs.latency[0], millis(agent.p50_ms));
     text(pairs.latency[1], agent.p95_ms === null ? "" : `p95 ${millis(agent.p95_ms)}`);
     text(pairs.first[0], millis(agent.ttfb_p50_ms));
@@ -112,26 +119,29 @@ class Row {
 export function agentsView() {
   const rows = new Map();
   let list = [];
-  const heads = COLUMNS.map(([name, heading]) => h("th", { scope: "col", class: `c-${name}` }, h("button", { type: "button", onclick: () => sortBy(name) }, heading)));
+  const heads = COLUMNS.map(([name, heading, , , words]) => h("th", { scope: "col", class: classOf(name) }, h("button", { type: "button", title: words, onclick: () => sortBy(name) }, heading)));
   const above = h("tr", { class: "gap", "aria-hidden": "true" }, h("td", { colspan: "14" }));
   const below = h("tr", { class: "gap", "aria-hidden": "true" }, h("td", { colspan: "14" }));
   const body = h("tbody", {}, above, below);
   const table = h("table", { class: "agents" }, h("caption", { class: "unseen" }, "Agents"), h("thead", {}, h("tr", {}, heads)), body);
   const box = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Agents", onscroll: () => draw() }, table);
-  const found = h("span", { class: "found", role: "status" });
+  const found = h("span", { class: "found" });
   const search = h("input", { type: "search", placeholder: "name, tag or model", "aria-label": "Filter by name, tag or model", "data-search": true, value: chosen.words, oninput: () => choose("words", search.value) });
   const status = select("Status", ["active", "idle", "paused"], chosen.status, (value) => choose("status", value));
   const provider = select("Provider", [], chosen.provider, (value) => choose("provider", value));
   const tag = select("Tag", [], chosen.tag, (value) => choose("tag", value));
+  const sort = h("select", { onchange: () => sortBy(sort.value) }, COLUMNS.map(([name, heading]) => h("option", { value: name }, heading)));
+  const now = justNow();
   const exports = exporter("agents", () => list).map(([name, save]) => h("button", { type: "button", class: "quiet", onclick: save }, name));
   const none = h("div", {});
   const element = h("div", { class: "view" }, h("h1", { class: "unseen" }, "Agents"),
-    h("div", { class: "tools" }, search, status.element, provider.element, tag.element, found, h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), box, none);
+    h("div", { class: "tools" }, search, status.element, provider.element, tag.element, h("span", { class: "narrow" }, field("Sort", sort)), found, h("span", { class: "exports" }, h("span", { class: "sub" }, "Export"), exports)), box, none, now.element);
 
   function choose(name, value) {
     chosen[name] = value;
     box.scrollTop = 0;
     update();
+    say(found.textContent);
   }
 
   function sortBy(name) {
@@ -159,6 +169,7 @@ export function agentsView() {
     provider.set([...new Set(all.map((agent) => agent.provider).filter(Boolean))].sort());
     tag.set([...new Set(all.flatMap((agent) => agent.tags))].sort().slice(0, 200));
     text(found, list.length === all.length ? many(all.length, "agent") : `${number(list.length)} of ${many(all.length, "agent")}`);
+    sort.value = chosen.sort;
     attr(table, "aria-rowcount", list.length + 1);
     box.hidden = list.length === 0;
     if (list.length) replace(none);
@@ -191,8 +202,15 @@ export function agentsView() {
     }
   }
 
-  const resized = () => draw();
-  addEventListener("resize", resized);
+  function shown() {
+    draw();
+    now.update();
+  }
+
+  addEventListener("resize", shown);
   update();
-  return { title: "Agents", element, shown: draw, update: (what) => what.agents && update(), leave: () => removeEventListener("resize", resized) };
+  return { title: "Agents", element, shown, update(what) {
+    if (what.agents) update();
+    now.update();
+  }, leave: () => removeEventListener("resize", shown) };
 }

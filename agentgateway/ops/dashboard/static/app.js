@@ -22,7 +22,7 @@ let shown = "";
 const TILES = {
   hour: ["Spent this hour", (g) => dollars(g.cost_this_hour), (g) => (g.cost_per_minute ? `${dollars(g.cost_per_minute)} a minute` : "nothing just now")],
   today: ["Spent today", (g) => dollars(g.cost_today), (g) => `in ${g.timezone}`],
-  calls: ["Calls a minute", (g) => number(g.calls_per_minute), (g) => `${count(g.calls_this_hour)} this hour`],
+  calls: ["Calls a minute", (g) => number(g.calls_per_minute), (g) => (g.refused_per_minute ? `${count(g.refused_per_minute)} more refused` : `${count(g.calls_this_hour)} this hour`)],
   tokens: ["Tokens a minute", (g) => count(g.tokens_per_minute), () => "in and out"],
   errors: ["Errors this hour", (g) => number(g.errors_this_hour), (g) => (g.calls_this_hour ? `${percent(g.errors_this_hour / g.calls_this_hour)} of calls` : "no calls")],
   streams: ["Open streams", (g) => number(g.open_streams), (g) => `${many(g.in_flight, "call")} in flight`],

@@ -1,6 +1,6 @@
 // The live feed of calls.
 
-import { h, replace, select, state as nothing, text } from "./dom.js";
+import { h, replace, say, select, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
 import { number } from "./format.js";
 import { recordTable } from "./records.js";
@@ -12,7 +12,7 @@ const chosen = { words: "", outcome: "", provider: "" };
 export function callsView() {
   let held = null; // the records as they were when the feed was held
   const table = recordTable("Calls, newest first", MOST);
-  const found = h("span", { class: "found", role: "status" });
+  const found = h("span", { class: "found" });
   const none = h("div", {});
   const search = h("input", { type: "search", placeholder: "agent, model or reason", "aria-label": "Filter by agent, model, path or reason", "data-search": true, value: chosen.words, oninput: () => choose("words", search.value) });
   const outcome = select("Outcome", ["ok", "refused", "upstream_error", "truncated", "cut", "client_gone"], chosen.outcome, (value) => choose("outcome", value));
@@ -24,6 +24,7 @@ export function callsView() {
   function choose(name, value) {
     chosen[name] = value;
     update();
+    say(found.textContent);
   }
 
   function toggle() {
@@ -46,7 +47,9 @@ export function callsView() {
     provider.set([...new Set(state.records.map((record) => record.provider).filter(Boolean))].sort());
     table.set(records);
     table.element.hidden = records.length === 0;
-    text(found, `${number(records.length)} of the last ${number(state.records.length)}${records.length > MOST ? `, the newest ${MOST} shown` : ""}`);
+    const more = records.length > MOST ? `, the newest ${MOST} shown` : "";
+    const omitted = state.omitted ? `, ${number(state.omitted)} came too fast to be told` : "";
+    text(found, `${number(records.length)} of the last ${number((held ?? state.records).length)}${more}${omitted}`);
     if (records.length) replace(none);
     else if (state.records.length) replace(none, nothing("No call matches", "Take a filter away to see more."));
     else replace(none, nothing("No calls yet", "Point an agent at the gateway; its first call appears here at once."));

@@ -7,12 +7,14 @@ const INK = "#9aa7b8";
 const GRID = "#1e2630";
 const HEIGHT = 168;
 const NANO = 1e9;
+const WHOLE = Array.from({ length: 16 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
+const time = (at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-// what to draw: heading, lines of (label, colour, column, scale), how numbers are written, how a whole is summed up
+// what to draw: heading, lines of (label, colour, column), how numbers are written, whether they add up
 export const CHARTS = [
   ["Cost", [["cost", "#6ee7c8", (row) => row.cost / NANO]], dollars, true],
-  ["Calls", [["calls", "#7cb7ff", (row) => row.calls], ["refused", "#c7a6ff", (row) => row.refused]], count, true],
-  ["Tokens", [["input", "#7cb7ff", (row) => row.input_tokens], ["output", "#6ee7c8", (row) => row.output_tokens]], count, true],
+  ["Calls", [["answered", "#7cb7ff", (row) => row.calls], ["refused", "#c7a6ff", (row) => row.refused]], count, true],
+  ["Tokens", [["in", "#7cb7ff", (row) => row.input_tokens], ["out", "#6ee7c8", (row) => row.output_tokens]], count, true],
   ["Errors", [["errors", "#ff8f8f", (row) => row.errors]], count, true],
   ["Latency", [["p50", "#7cb7ff", (row) => row.p50_ms || null], ["p95", "#f5c76a", (row) => row.p95_ms || null]], millis, false],
   ["First byte", [["p50", "#7cb7ff", (row) => row.ttfb_p50_ms || null], ["p95", "#f5c76a", (row) => row.ttfb_p95_ms || null]], millis, false],
@@ -35,7 +37,8 @@ export class Chart {
     Object.assign(this, { title, lines, write, sums });
     this.box = h("div", { class: "plot", role: "img" });
     this.summary = h("span", { class: "sub" });
-    this.element = h("figure", { class: "card chart" }, h("figcaption", {}, h("span", {}, title), this.summary), this.box);
+    this.unit = h("span", { class: "sub unit" });
+    this.element = h("figure", { class: "card chart" }, h("figcaption", {}, h("span", {}, title), this.summary), this.unit, this.box);
     this.plot = null;
   }
 
@@ -43,7 +46,9 @@ export class Chart {
     const rows = rowsOf(history);
     const data = [rows.map((row) => row.at), ...this.lines.map(([, , value]) => rows.map(value))];
     const words = this.inWords(rows);
+    const each = history.span === 60 ? "minute" : "ten minutes";
     this.summary.textContent = words;
+    this.unit.textContent = this.sums ? `in each ${each}` : `of the calls of each ${each}`;
     this.box.setAttribute("aria-label", `${this.title} in the last ${history.span === 60 ? "hour" : "day"}: ${words}`);
     if (this.plot) this.plot.setData(data);
     else if (this.box.clientWidth) this.plot = new uPlot(this.options(), data, this.box);
@@ -53,21 +58,22 @@ export class Chart {
     const parts = this.lines.map(([label, , value]) => {
       const values = rows.map(value).filter((one) => one !== null);
       const shown = this.sums ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
-      return `${this.lines.length > 1 ? `${label} ` : ""}${this.write(shown)}`;
+      if (!this.sums) return `${label} ${this.write(shown)}`;
+      return `${this.write(shown)} ${this.lines.length > 1 ? label : "in all"}`;
     });
-    return `${this.sums ? "" : "at most "}${parts.join(", ")}`;
+    return `${this.sums ? "" : "highest "}${parts.join(", ")}`;
   }
 
   options() {
     const axis = { stroke: INK, grid: { stroke: GRID, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     return {
       width: this.box.clientWidth, height: HEIGHT, padding: [10, 16, 0, 0],
-      cursor: { points: { size: 7 } }, legend: { live: true },
+      cursor: { points: { size: 7 }, sync: { key: "charts" } }, legend: { live: true },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-      axes: [{ ...axis, values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })), space: 60, size: 30 },
-        { ...axis, size: 62, values: (_, marks) => marks.map((value) => this.write(value)) }],
-      series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) : "–") },
-        ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: `${colour}1f`, points: { show: true, size: 4, filter: (plot, line) => alone(plot.data[line]) }, spanGaps: false, value: (_, value) => this.write(value) }))],
+      axes: [{ ...axis, values: (_, marks) => marks.map(time), space: 60, size: 30, gap: 8 },
+        { ...axis, size: 62, incrs: this.write === count ? WHOLE : undefined, values: (_, marks) => marks.map((value) => this.write(value)) }],
+      series: [{ label: "at", value: (_, at) => (at ? time(at) : "") },
+        ...this.lines.map(([label, colour]) => ({ label, stroke: colour, width: 1.6, fill: this.sums ? `${colour}1f` : undefined, points: { show: true, size: 4, filter: (plot, line) => alone(plot.data[line]) }, spanGaps: false, value: (plot, value) => (plot.cursor.idx === null || plot.cursor.idx === undefined ? "" : this.write(value)) }))],
     };
   }
 

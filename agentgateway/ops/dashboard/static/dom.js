@@ -75,6 +75,9 @@ export function sparkline(width = 72, height = 22) {
   };
 }
 
+// Tell those who do not see the page what has come of what they did.
+export const say = (words) => text(document.getElementById("said"), words);
+
 // A picture for "nothing here" and the like.
 export function state(title, words, ...more) {
   return h("div", { class: "state" }, h("h2", {}, title), h("p", {}, words), ...more);

@@ -21,7 +21,7 @@ export const aligned = (value) => (value >= 0.0001 && value < 0.1 ? `$${value.to
 // The same for where there is little room.
 export function short(value) {
   if (!value) return "$0";
-  if (value < 0.001) return "<$0.001";
+  if (value < 0.001) return "≈$0";
   return value < 0.1 ? `$${value.toFixed(3)}` : value < 10000 ? dollars(value) : `$${compact.format(value)}`;
 }
 
@@ -44,18 +44,27 @@ export function millis(value) {
 }
 
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
-  return `${Math.round(seconds / 86400)} d`;
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`;
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.round(minutes / 1440)} d`;
 }
 
 // The same in one unit, for where there is little room.
-export const about = (seconds) => (seconds < 3600 || seconds >= 86400 ? duration(seconds) : `${Math.round(seconds / 3600)} h`);
+export const about = (seconds) => (seconds < 3570 || seconds >= 86370 ? duration(seconds) : `${Math.round(seconds / 3600)} h`);
 
-export function clock(iso) {
-  const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? String(iso) : date.toLocaleTimeString("en-GB");
+// The time of day, and the day where it is not today.
+export function clock(time) {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return String(time);
+  const today = date.toDateString() === new Date(present()).toDateString();
+  return `${today ? "" : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} `}${date.toLocaleTimeString("en-GB")}`;
+}
+
+// How long until then, and when that is.
+export function upTo(iso) {
+  return `in ${duration((Date.parse(iso) - present()) / 1000)} (${clock(iso).replace(/:00$/, "")})`;
 }
 
 export function ago(iso) {
@@ -75,7 +84,22 @@ export function forecast(agent) {
     const resets = cap.resets_at ? (Date.parse(cap.resets_at) - present()) / 1000 : Infinity;
     if (seconds < resets && (first === null || seconds < first.seconds)) first = { seconds, cap, words: about(seconds) };
   }
-  return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "safe" : DASH };
+  return first ?? { seconds: Infinity, cap: null, words: agent.caps.length ? "safe" : "no cap" };
+}
+
+// What counts against a cap, as a sentence.
+export function spending(cap) {
+  const held = cap.reserved ? `, ${dollars(cap.reserved)} held by calls in flight` : "";
+  return `${percent(cap.spent / cap.limit)} spent${held}`;
+}
+
+// The forecast as a sentence.
+export function outlook(agent) {
+  const { cap, seconds, words } = forecast(agent);
+  if (agent.caps.length === 0) return "No cap is set: it may spend what it likes.";
+  if (cap === null) return "At its present pace no cap is reached before it resets.";
+  if (seconds === 0) return `The cap ${WINDOW[cap.name]} is spent.`;
+  return `At its present pace, ${dollars(agent.cost_per_minute)} a minute, the cap ${WINDOW[cap.name]} is reached in ${words}.`;
 }
 
 export const capOf = (agent, name) => agent.caps.find((cap) => cap.name === name) ?? null;

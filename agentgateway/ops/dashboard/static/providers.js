@@ -19,18 +19,21 @@ function health(provider) {
 function card(provider, choose) {
   const status = h("span", { class: "outcome" });
   const spark = sparkline(320, 44);
-  const names = ["Calls, last hour", "Error rate", "Latency p50", "Latency p95", "First byte p50", "First byte p95", "Circuits open", "Circuits half open"];
+  const names = ["Calls, last hour", "Errors, last hour", "Latency p50", "Latency p95", "First byte p50", "First byte p95", "Circuits open", "Circuits half open"];
   const values = names.map(() => h("dd", {}));
   const charts = h("button", { type: "button", class: "quiet", "aria-label": `Charts of ${provider.name}`, "aria-pressed": "false", onclick: () => choose(provider.name) }, "Charts");
-  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), spark.element, h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])), h("div", { class: "more" }, charts));
+  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), h("figure", {}, spark.element, h("figcaption", { class: "sub" }, "Calls in each of the last 30 minutes")), h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])), h("div", { class: "more" }, charts));
   return { element, charts, set(now) {
     const [kind, words] = health(now);
     status.dataset.kind = kind;
     text(status, words);
     spark.set(now.spark);
     const rate = now.calls_last_hour ? now.errors_last_hour / now.calls_last_hour : 0;
-    const shown = [number(now.calls_last_hour), percent(rate), millis(now.p50_ms), millis(now.p95_ms), millis(now.ttfb_p50_ms), millis(now.ttfb_p95_ms), number(now.open), number(now.half_open)];
+    const shown = [number(now.calls_last_hour), rate ? `${number(now.errors_last_hour)} (${percent(rate)})` : "0", millis(now.p50_ms), millis(now.p95_ms), millis(now.ttfb_p50_ms), millis(now.ttfb_p95_ms), number(now.open), number(now.half_open)];
     shown.forEach((value, i) => text(values[i], value));
+    values[1].dataset.kind = rate >= 0.2 ? "bad" : rate >= 0.05 ? "warn" : "";
+    values[6].dataset.kind = now.open ? "bad" : "";
+    values[7].dataset.kind = now.half_open ? "warn" : "";
   } };
 }
 
@@ -41,16 +44,21 @@ export function providersView() {
   const below = h("div", {});
   const element = h("div", { class: "view free" }, h("h1", { class: "unseen" }, "Providers"), list, none, below);
   let chosen = null;
-  let grid = null;
+  let grid;
+
+  // Charts of the provider that is chosen, or of all.
+  function draw() {
+    grid?.destroy();
+    grid = chosen === null ? chartGrid("", get, "Calls to all providers") : chartGrid(`provider=${encodeURIComponent(chosen)}`, get, `Calls to ${chosen}`);
+    replace(below, grid.element);
+    grid.refresh();
+  }
 
   function choose(name) {
     chosen = chosen === name ? null : name;
-    grid?.destroy();
-    grid = chosen && chartGrid(`provider=${encodeURIComponent(chosen)}`, get, `Calls to ${chosen}`);
-    replace(below, grid?.element);
+    draw();
     for (const [other, { charts }] of cards) attr(charts, "aria-pressed", String(other === chosen));
-    grid?.refresh();
-    grid?.element.scrollIntoView({ block: "nearest" });
+    if (chosen !== null) grid.element.scrollIntoView({ block: "nearest" });
   }
 
   function update() {
@@ -61,14 +69,15 @@ export function providersView() {
       }
       cards.get(provider.name).set(provider);
     }
-    list.hidden = state.providers.length === 0;
+    below.hidden = list.hidden = state.providers.length === 0;
     replace(none, state.providers.length ? [] : nothing("No provider has been called", "The first call shows which one it went to."));
   }
 
-  const timer = setInterval(() => grid?.refresh(), EVERY);
+  const timer = setInterval(() => grid.refresh(), EVERY);
+  draw();
   update();
   return { title: "Providers", element, update, leave() {
     clearInterval(timer);
-    grid?.destroy();
+    grid.destroy();
   } };
 }

@@ -1,0 +1,76 @@
+"""What an operator sees in the first seconds, also on a phone: what happened just now, and how bad it is."""
+
+from selenium.webdriver.support.ui import Select
+
+from tests.browser.base import BrowserTestCase
+
+
+class GlanceTests(BrowserTestCase):
+    """The first view."""
+
+    def test_just_now(self) -> None:
+        """The latest alerts stand below the agents, newest first, and lead to whom they are about."""
+        self.open("agents")
+        self.until(lambda: "No alert in the" in self.text(".now"))
+        self.gateway.pause("coder", "on fire")
+        self.until(lambda: "coder is paused: on fire" in self.text(".now"))
+        self.gateway.call("scribe", "o1")
+        self.gateway.call("scribe", "o1")
+        self.until(lambda: "denies the calls of scribe" in self.all(".now li")[0].text)
+        self.until(lambda: "5 s ago" in self.text(".now"))
+        self.all(".now li a")[1].click()
+        self.until(lambda: "coder" in self.text("main h1"))
+
+    def test_good_news(self) -> None:
+        """What says that trouble has ended looks other than trouble."""
+        for _ in range(3):
+            self.gateway.call("lookout", **{"x-standin-fault": "status-503"})
+        self.open("alerts")
+        self.until(lambda: "keeps failing" in self.text(".timeline"))
+        self.browser.execute_script("location.hash = '#/agents/lookout'")
+        self.log_in()
+        self.click("Reset breaker")
+        self.click("Close them", "dialog")
+        self.browser.execute_script("location.hash = '#/alerts'")
+        self.until(lambda: "circuits of lookout were closed" in self.text(".timeline"))
+        kinds = {one.text.split("\n")[-1]: one.get_attribute("data-kind") for one in self.all(".timeline li")}
+        self.assertEqual({kind for text, kind in kinds.items() if "were closed" in text}, {"ok"})
+        self.assertEqual({kind for text, kind in kinds.items() if "keeps failing" in text}, {"bad"})
+
+    def test_refused(self) -> None:
+        """That calls are being refused shows at the top, whatever the view."""
+        self.gateway.call("scribe", "gpt-4o")
+        self.open("providers")
+        self.until(lambda: self.text(".t-calls .sub") == "1 this hour")
+        self.assertEqual([self.gateway.call("scribe", "o1"), self.gateway.call("scribe", "o1")], [200, 403])
+        self.until(lambda: self.text(".t-calls .sub") == "1 more refused")
+        self.assertEqual(self.text(".t-calls .big"), "2")
+
+    def test_phone_sort(self) -> None:
+        """On a phone, where no column has a head, agents are sorted all the same."""
+        self.size(390, 844)
+        self.open("agents")
+        field = self.until(lambda: [one for one in self.all("label.field") if one.text.startswith("Sort")])[0]
+        Select(field.find_element("css selector", "select")).select_by_visible_text("Agent")
+        names = self.until(lambda: [name.text for name in self.all("table.agents .name")])
+        self.until(lambda: [name.text for name in self.all("table.agents .name")] == sorted(names))
+        self.size(1280, 800)
+        self.assertEqual(self.one("thead .c-agent").get_attribute("aria-sort"), "ascending")
+        self.assertFalse(field.is_displayed())
+
+    def test_times(self) -> None:
+        """A time that is not today's has its day, and no duration is told as sixty minutes or twenty-four hours."""
+        self.open("agents")
+        found = self.browser.execute_async_script(TIMES)
+        self.assertRegex(found["today"], r"^\d\d:\d\d:\d\d$")
+        self.assertRegex(found["before"], r"^\d+ [A-Z][a-z]+ \d\d:\d\d:\d\d$")
+        self.assertEqual(found["durations"], ["59 s", "1 min", "59 min", "1 h 0 min", "1 h 1 min", "1 d", "2 d"])
+
+
+TIMES = """
+const done = arguments[0];
+import("/format.js").then(({ clock, duration }) => {
+  const durations = [59, 59.9, 3540, 3599, 3640, 86399, 172800].map(duration);
+  done({ today: clock(Date.now()), before: clock(Date.now() - 3 * 86400000), durations });
+});
+"""
