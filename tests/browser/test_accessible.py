@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import SkipTest
 
 from tests.browser.base import ROOT, BrowserTestCase
+from tests.browser.gateway import TOKEN
 
 AXE = "axe-core@4.14.1"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
@@ -33,7 +34,6 @@ class AccessibleTests(BrowserTestCase):
 
     def test_accessible(self) -> None:
         """The accessibility checker has nothing serious to say, of any view, wide or narrow."""
-        script = axe()
         self.gateway.call("coder", "gpt-4o")
         stream = self.gateway.stream("scribe")
         self.addCleanup(stream.close)
@@ -43,14 +43,35 @@ class AccessibleTests(BrowserTestCase):
             for view in ("agents", "agents/coder", "calls", "streams", "alerts", "providers"):
                 self.open(view)
                 self.until(lambda: not self.all(".spinner"))
-                self.browser.execute_script(script)
-                result = self.browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-                found += [
-                    (width, view, violation["id"], [node["target"] for node in violation["nodes"]][:3])
-                    for violation in result["violations"]
-                    if violation["impact"] in ("serious", "critical")
-                ]
+                found += [(width, view, *problem) for problem in self.problems()]
         self.assertEqual(found, [])
+
+    def problems(self) -> list[tuple[str, list[str]]]:
+        """What is seriously wrong with what is shown now, and where."""
+        self.browser.execute_script(axe())
+        result = self.browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        return [
+            (violation["id"], [node["target"] for node in violation["nodes"]][:3])
+            for violation in result["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+
+    def test_dialogs(self) -> None:
+        """Nor has it of a record's details, of what asks for the token, and of the question that follows."""
+        self.gateway.call("coder", "gpt-4o")
+        self.open("calls")
+        self.until(lambda: self.one("table.records tbody button")).click()
+        self.until(lambda: self.all("dialog.record"))
+        self.assertEqual(self.problems(), [])
+        self.click("Close", "dialog")
+        self.browser.execute_script("location.hash = '#/agents/coder'")
+        self.click("Change budget")
+        self.until(lambda: self.all("dialog input[name=token]"))
+        self.assertEqual(self.problems(), [])
+        self.fill("dialog input[name=token]", TOKEN)
+        self.click("Log in", "dialog")
+        self.until(lambda: self.all("dialog input[name=max_cost_total]"))
+        self.assertEqual(self.problems(), [])
 
     def test_quiet(self) -> None:
         """A filter's outcome is announced; what goes by in a feed by itself is not."""

@@ -221,12 +221,12 @@ class PictureTests(BrowserTestCase):
         self.gateway.pause("translator", "waits for a review of last night's batch")
         open_streams = [self.gateway.stream(agent) for agent in ("planner", "reviewer", "reviewer")]
         self.addCleanup(lambda: [stream.close() for stream in open_streams])
+        self.open("alerts")
+        self.until(lambda: "keeps failing" in self.text(".timeline"))
         for width, height, suffix in ((1280, 800, ""), (390, 844, "-phone")):
             self.size(width, height)
             for view in ("agents", "agents/coder", "calls", "alerts", "providers"):
                 self.open(view)
-                if view == "agents":
-                    self.until(lambda: "keeps failing" in self.text(".now"))
                 if view == "agents/coder":
                     self.until(lambda: len(self.all(".uplot")) == 6)
                 self.shoot(view.replace("/", "-") + suffix)

@@ -17,7 +17,7 @@ class GlanceTests(BrowserTestCase):
         self.gateway.call("scribe", "o1")
         self.gateway.call("scribe", "o1")
         self.until(lambda: "denies the calls of scribe" in self.all(".now li")[0].text)
-        self.until(lambda: "5 s ago" in self.text(".now"))
+        self.until(lambda: " ago" in self.text(".now"))
         self.all(".now li a")[1].click()
         self.until(lambda: "coder" in self.text("main h1"))
 
@@ -41,7 +41,7 @@ class GlanceTests(BrowserTestCase):
         """That calls are being refused shows at the top, whatever the view."""
         self.gateway.call("scribe", "gpt-4o")
         self.open("providers")
-        self.until(lambda: self.text(".t-calls .sub") == "1 this hour")
+        self.until(lambda: "this hour" in self.text(".t-calls .sub"))
         self.assertEqual([self.gateway.call("scribe", "o1"), self.gateway.call("scribe", "o1")], [200, 403])
         self.until(lambda: self.text(".t-calls .sub") == "1 more refused")
         self.assertEqual(self.text(".t-calls .big"), "2")

@@ -164,7 +164,7 @@ class OthersTests(BrowserTestCase):
         self.gateway.call("scribe", "o1")
         self.until(lambda: "policy 'no o1' denies the calls of scribe" in self.text(".timeline"))
         self.assertEqual([one.text for one in self.all(".timeline .kind")], ["Policy", "Pause"])
-        self.until(lambda: "5 s ago" in self.text(".timeline"))
+        self.until(lambda: " ago" in self.text(".timeline"))
         self.choose("Kind", "pause")
         self.until(lambda: [one.text for one in self.all(".timeline .kind")] == ["Pause"])
         self.choose("Agent", "scribe")

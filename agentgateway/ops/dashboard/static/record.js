@@ -6,7 +6,7 @@ import { clock, millis, number } from "./format.js";
 
 const KIND = { ok: "ok", refused: "warn", upstream_error: "bad", truncated: "bad", cut: "warn", client_gone: "dim" };
 const USAGE = { exact: "as the provider says", estimated: "estimated, since the provider did not say", none: "none" };
-const PRICES = { known: "of the price list", assumed: "assumed, since the price list does not know the model" };
+const PRICES = { assumed: "assumed, since none is known for this model" };
 
 const byOperator = (record) => record.outcome === "ok" && record.provider === null;
 export const kindOf = (record) => (byOperator(record) ? "dim" : KIND[record.outcome] ?? "dim");
