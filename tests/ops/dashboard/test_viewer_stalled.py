@@ -1,7 +1,10 @@
 """Viewers of the dashboard that do not read, or do not answer, on real sockets."""
 
 import json
+from typing import Any
 
+from agentgateway.ops.dashboard.message import RECENT
+from tests.domain.test_series import record
 from tests.harness import until
 from tests.ops.dashboard.served import PING, PONG, TEXT, Served, frame
 
@@ -22,6 +25,23 @@ class StallTests(Served):
         viewer._valve.since -= 60  # type: ignore[attr-defined]
         self.service.rounds.begin(again=True)
         await until(lambda: client.raw.lost)
+
+    async def test_unread(self) -> None:
+        """A viewer that really does not read is known by it, and so is one that begins to read again."""
+        client = await self.client("/ws?full=1")
+        await until(lambda: client.payloads(TEXT))
+        (viewer,) = self.service.feed.viewers
+        reader: Any = client.raw.transport
+        reader.pauseProducing()
+        self.state.tail.extend([record(path="/" + "x" * 200_000)] * RECENT)  # more than a connection holds
+        self.service.rounds.begin(again=True)
+        await until(lambda: viewer._valve.since is not None)  # type: ignore[attr-defined]
+        self.state.tail.clear()
+        self.service.rounds.begin(again=True)
+        await until(lambda: self.service.feed.viewers[viewer] is False)
+        reader.resumeProducing()
+        await until(lambda: viewer._valve.since is None)  # type: ignore[attr-defined]
+        await until(lambda: self.service.feed.viewers[viewer])
 
     async def test_resumed(self) -> None:
         """One that reads again is told everything."""
