@@ -33,8 +33,35 @@ class FeedTests(BrowserTestCase):
         self.click("Go on")
         self.until(lambda: "scribe" in self.text("table.records tbody"))
 
+    def test_filters(self) -> None:
+        """The feed is narrowed by outcome and by provider, also both at once."""
+        self.gateway.call("scribe", "gpt-4o")
+        self.gateway.call("scribe", "o1")
+        self.gateway.call("scribe", "o1")
+        self.gateway.call("coder", "gpt-4o")
+        self.open("calls")
+        self.until(lambda: "4 of the last 4" in self.text(".found"))
+        self.choose("Outcome", "refused")
+        self.until(lambda: "1 of the last 4" in self.text(".found") and "policy_denied" in self.text("tbody"))
+        self.choose("Outcome", "all")
+        self.choose("Provider", "anthropic")
+        self.until(lambda: "1 of the last 4" in self.text(".found") and "coder" in self.text("tbody"))
+        self.choose("Outcome", "refused")
+        self.until(lambda: "No call matches" in self.text("main"))
+
+    def test_streams(self) -> None:
+        """A stream that opens shows by itself, and is saved as it is shown."""
+        self.open("streams")
+        self.until(lambda: "No stream is open" in self.text("main"))
+        stream = self.gateway.stream("scribe")
+        self.addCleanup(stream.close)
+        self.until(lambda: "1 open" in self.text(".found"))
+        self.click("JSON")
+        (saved,) = json.loads(self.downloaded("streams.json"))
+        self.assertEqual((saved["agent"], saved["model"]), ("scribe", "gpt-4o"))
+
     def test_order(self) -> None:
-        """What ended last stands first, whenever it began; a row that is there stays the same as others come."""
+        """What ended last stands first, whenever it began and came; a row that is there stays the same as others come."""
         self.open("calls")
         found = self.browser.execute_async_script(ORDER)
         self.assertEqual(found, {"first": ["quick"], "then": ["slow", "quick"], "kept": True})
@@ -82,7 +109,7 @@ import("/records.js").then(({ recordTable }) => {
   table.set([quick]);
   const first = names();
   const row = table.element.querySelector("tbody tr");
-  table.set([quick, record("slow", "2026-01-01T10:00:00Z", 5000)]);
+  table.set([record("slow", "2026-01-01T10:00:00Z", 5000), quick]);
   done({ first, then: names(), kept: table.element.querySelectorAll("tbody tr")[1] === row });
 });
 """

@@ -46,6 +46,26 @@ class GlanceTests(BrowserTestCase):
         self.until(lambda: self.text(".t-calls .sub") == "1 more refused")
         self.assertEqual(self.text(".t-calls .big"), "2")
 
+    def test_sort(self) -> None:
+        """A column's head sorts by what it counts, the worst or most first; pressed again it turns the order round."""
+        for _ in range(3):
+            self.gateway.call("lookout", **{"x-standin-fault": "status-503"})
+        for agent in ("scribe", "scribe", "coder"):
+            self.gateway.call(agent, "gpt-4o")
+        self.gateway.pause("archivist", "why")
+        self.open("agents")
+        self.until(lambda: self.first("Circuit") == "lookout")
+        self.until(lambda: self.first("Errors") == "lookout")
+        self.until(lambda: self.first("Tokens/h") == "scribe")
+        self.until(lambda: self.first("Status") == "archivist")
+        self.until(lambda: self.first("Status", 2) == "planner")
+
+    def first(self, heading: str, presses: int = 1) -> str:
+        """Who stands first after so many presses of a column's head, coming from another column."""
+        for one in ("Agent", *[heading] * presses):
+            self.click(one, "thead")
+        return str(self.all("table.agents .name")[0].text)
+
     def test_phone_sort(self) -> None:
         """On a phone, where no column has a head, agents are sorted all the same."""
         self.size(390, 844)

@@ -167,6 +167,10 @@ class OthersTests(BrowserTestCase):
         self.until(lambda: " ago" in self.text(".timeline"))
         self.choose("Kind", "pause")
         self.until(lambda: [one.text for one in self.all(".timeline .kind")] == ["Pause"])
+        self.click("JSON")
+        self.assertEqual(
+            [one["text"] for one in json.loads(self.downloaded("alerts.json"))], ["coder is paused: on fire"]
+        )
         self.choose("Agent", "scribe")
         self.until(lambda: "No alert matches" in self.text("main"))
 
