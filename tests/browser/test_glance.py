@@ -46,6 +46,14 @@ class GlanceTests(BrowserTestCase):
         self.until(lambda: self.text(".t-calls .sub") == "1 more refused")
         self.assertEqual(self.text(".t-calls .big"), "2")
 
+    def test_gone(self) -> None:
+        """An agent that the configuration no longer names leaves the page."""
+        self.open("agents")
+        self.until(lambda: "8 agents" in self.text(".found"))
+        self.browser.execute_script(GONE)
+        self.until(lambda: "7 agents" in self.text(".found"))
+        self.assertNotIn("coder", [name.text for name in self.all("table.agents .name")])
+
     def test_sort(self) -> None:
         """A column's head sorts by what it counts, the worst or most first; pressed again it turns the order round."""
         for _ in range(3):
@@ -87,6 +95,12 @@ class GlanceTests(BrowserTestCase):
         self.assertEqual(found["durations"], ["59 s", "1 min", "59 min", "1 h 0 min", "1 h 1 min", "1 d", "2 d"])
 
 
+GONE = """
+import("/state.js").then(({ apply, state: { gateway, providers } }) => {
+  const news = { agents: [], gone: ["coder"], recent: [], alerts: [], omitted: 0 };
+  apply({ type: "update", ts: new Date().toISOString(), gateway, providers, ...news });
+});
+"""
 TIMES = """
 const done = arguments[0];
 import("/format.js").then(({ clock, duration }) => {
