@@ -95,7 +95,7 @@ class Row {
     text(pairs.forecast[0], ends.words);
     attr(pairs.forecast[0], "title", outlook(agent));
     pairs.forecast[0].dataset.kind = ends.seconds < 900 ? "bad" : ends.seconds < 3600 ? "warn" : ends.cap ? "" : "dim";
-    text(pairs.forecast[1], ends.cap ? WINDOW[ends.cap.name] : "");
+    text(pairs.forecast[1], ends.cap ? `${ends.cap.name} cap` : "");
     text(plain.tokens, count(agent.tokens_this_hour));
     plain.tokens.dataset.kind = dim(agent.tokens_this_hour);
     text(plain.errors, percent(agent.error_rate));
