@@ -6,6 +6,7 @@ the windows that follow, too, for LINGER: sum.lost is a list of {hour, day, cost
 The sums of the gone are told to the living, who tell them again should all of this be lost.
 ]]
 local PORTION = 100 -- agents of one that is gone, looked after in one sync
+local HOUR = 3600   -- seconds
 local NAMED = 16    -- the gone of an agent that are kept apart; those gone longest are one, without a name
 
 -- The list is {process, part} each, the longest gone first.
@@ -40,6 +41,19 @@ local function turn_windows(sum)
   end
 end
 
+-- What was lost in one hour is one entry; `cost` is below 0 for what is found again.
+local function linger(sum, lost, cost, till)
+  for _, one in ipairs(sum.lost) do
+    if one.hour == lost.hour[1] and one.day == lost.day[1] then
+      one.cost, one.till = one.cost + cost, math.max(one.till, till)
+      return
+    end
+  end
+  if cost > 0 and till >= seconds then
+    table.insert(sum.lost, {hour = lost.hour[1], day = lost.day[1], cost = cost, till = till})
+  end
+end
+
 local function lose(sum, part, lease)
   turn_windows(sum)
   part.lost = {}
@@ -48,12 +62,7 @@ local function lose(sum, part, lease)
     part.lost[name][2] = lease
     sum[name][2] = sum[name][2] + lease
   end
-  local last = sum.lost[#sum.lost]
-  if not last or last.hour ~= sum.hour[1] or last.day ~= sum.day[1] then
-    last = {hour = sum.hour[1], day = sum.day[1], cost = 0}
-    table.insert(sum.lost, last)
-  end
-  last.cost, last.till = last.cost + lease, seconds + LINGER
+  linger(sum, part.lost, lease, seconds + LINGER)
 end
 
 local function expire(sum, name, part)
@@ -68,12 +77,7 @@ local function find_again(sum, lost)
   for _, name in ipairs(STRETCHES) do
     if lost[name][1] == sum[name][1] then sum[name][2] = sum[name][2] - lost[name][2] end
   end
-  for _, one in ipairs(sum.lost) do
-    if one.hour == lost.hour[1] and one.day == lost.day[1] then
-      one.cost = one.cost - lost.life[2]
-      return
-    end
-  end
+  linger(sum, lost, -lost.life[2], 0)
 end
 
 local function come_back(sum, agent, part)
@@ -83,9 +87,13 @@ local function come_back(sum, agent, part)
   call('SADD', 'ag:of:' .. process, agent)
 end
 
+-- When it was lost nobody remembers: at the latest at the end of that hour.
 local function count(sum, part, sign)
   fold(sum, part, sign)
-  if part.lost then fold(sum, part.lost, sign) end
+  if part.lost then
+    fold(sum, part.lost, sign)
+    linger(sum, part.lost, sign * part.lost.life[2], part.lost.hour[1] + HOUR + LINGER)
+  end
 end
 
 local function later(part, than)

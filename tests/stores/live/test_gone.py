@@ -276,6 +276,33 @@ class LossTests(Steps):
         self.granted(MemoryLive(self.server, "one", 2), spent=120)
         self.assertEqual(self.granted(self.two, gone=gone).life[0], 120)
 
+    def test_calls_of_the_gone_may_end_later(self) -> None:
+        """What one had borrowed that is gone takes room in the hour that follows also where all was lost in between."""
+        self.now += HOUR - TTL - 2
+        self.granted(self.one, spent=100, held=400)
+        self.now += TTL + 1
+        self.synced(self.two)
+        gone = self.granted(self.two).gone
+        self.server.flush()
+        self.granted(self.two, gone=gone)
+        self.now += TTL + 1
+        self.synced(self.two)
+        self.assertEqual(self.granted(self.two, need=701).ceiling, 700 // 2)
+        self.granted(self.one, spent=150, in_hour=50, held=150)
+        self.assertEqual(self.granted(self.two, need=950).ceiling, 950)
+
+    def test_long_gone(self) -> None:
+        """What was borrowed hours ago takes room no more, although it is told anew."""
+        self.granted(self.one, spent=100, held=400)
+        self.now += TTL + 1
+        self.synced(self.two)
+        gone = self.granted(self.two).gone
+        self.now += 3 * HOUR
+        self.server.flush()
+        self.granted(self.two, gone=gone)
+        self.now += TTL + 1
+        self.assertEqual(self.granted(self.two, need=1000).ceiling, 1000)
+
     def test_the_latest_memory(self) -> None:
         """Where two remember one that is gone differently, the later memory counts, whoever tells first."""
         self.granted(self.three, spent=100)

@@ -2,80 +2,21 @@
 
 from typing import Any
 
-import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from msgspec import Raw
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.domain.lease import LINGER, NONE_GONE, TTL, Ask, Sums, Synced
-from agentgateway.stores.live.scripts import SYNC
+from agentgateway.domain.lease import LINGER, TTL, Synced
+from agentgateway.stores.live.messages import fresh_epoch
+from agentgateway.stores.live.scripts import ARRIVE, SYNC
+from tests.stores.live.borrower import CAPS, DAY, HOUR, Process
 from tests.stores.live.memory import MemoryLive, MemoryServer
 
-HOUR, DAY = 3600, 86400
 START = 1_800_000_000 // DAY * DAY + 10 * HOUR
 NAMES = ("one", "two", "three")
-CAPS = (100, 250, 600)
 processes = st.sampled_from(NAMES)
 amounts = st.sampled_from((0, 1, 30, 100, 1000))
-
-
-@attrs.define
-class Process:
-    """A process as `Share` makes it: it never spends nor holds more than its ceiling, and that only while it may."""
-
-    live: MemoryLive
-    runs: int = 0
-    spent: list[tuple[float, int]] = attrs.Factory(list)
-    """When, how much."""
-    held: list[int] = attrs.Factory(list)
-    """What its calls in flight may cost at most."""
-    ceiling: int = 0
-    confirmed: float = 0.0
-    gone: Raw = NONE_GONE
-    dead: bool = False
-
-    @property
-    def cost(self) -> int:
-        """Of its life."""
-        return sum(amount for _, amount in self.spent)
-
-    def within(self, start: float, length: float) -> int:
-        """What it spent in a window."""
-        return sum(amount for at, amount in self.spent if start <= at < start + length)
-
-    def may(self, now: float, amount: int) -> bool:
-        """Whether a call of at most `amount` may begin."""
-        return self.cost + sum(self.held) + amount <= self.ceiling and self.good(now)
-
-    def good(self, now: float) -> bool:
-        """Whether what it has borrowed is still borrowed, and was not given to others in another hour."""
-        return now - self.confirmed < TTL or now // HOUR * HOUR <= self.confirmed
-
-    def ask(self, now: float, need: int, want: int) -> Ask:
-        """What it tells; what it does not want to hold any more it holds no more."""
-        using = self.cost + sum(self.held)
-        self.ceiling = max(using, min(self.ceiling, using + want)) if self.good(now) else using
-        hour, day = int(now // HOUR * HOUR), int(now // DAY * DAY)
-        return Ask(
-            "writer",
-            CAPS,
-            (hour, hour + HOUR),
-            (day, day + DAY),
-            sums(self.within(hour, HOUR)),
-            sums(self.within(day, DAY)),
-            sums(self.cost),
-            self.ceiling,
-            using + need,
-            using + want,
-            gone=self.gone,
-        )
-
-
-def sums(cost: int) -> Sums:
-    """Only the cost matters here."""
-    return (cost, 0, 0, 0, 0)
 
 
 class Leases(RuleBasedStateMachine):
@@ -87,6 +28,7 @@ class Leases(RuleBasedStateMachine):
         self.server = MemoryServer(lambda: self.now)
         self.processes = {name: Process(MemoryLive(self.server, name, 0)) for name in NAMES}
         self.late: list[bytes] = []
+        self.copy: Any = None
 
     def ask(self, process: Process, need: int, want: int) -> Synced:
         """One that is answered."""
@@ -127,14 +69,42 @@ class Leases(RuleBasedStateMachine):
         question = self.late.pop(data.draw(st.integers(0, len(self.late) - 1)))
         self.server.run(SYNC.digest, question)
 
-    @precondition(lambda self: not any(process.dead or process.live.cut for process in self.processes.values()))
+    def nobody_is_missed(self) -> bool:
+        """Whether somebody is there, and all who are not were taken for gone, as all know who are there."""
+        for _ in range(2):
+            for name in NAMES:
+                self.sync(name, 0, 0)
+        away = {name for name, process in self.processes.items() if process.dead or process.live.cut}
+        kept = self.server.data().get("ag:a:writer") or {"sum": {"gone": []}}
+        told = {name.removeprefix("p:") for name in kept if name.startswith("p:")}
+        return away < set(NAMES) and away & told <= {name for name, _ in kept["sum"]["gone"]}
+
     @rule()
     def flush(self) -> None:
         """All is forgotten; everybody finds out with the next beat."""
-        self.late.clear()
-        self.server.flush()
-        for name in NAMES:
-            self.sync(name, 0, 0)
+        if self.nobody_is_missed():
+            self.late.clear()
+            self.server.flush()
+            for name in NAMES:
+                self.sync(name, 0, 0)
+
+    @rule()
+    def make_copy(self) -> None:
+        """A replica has all there is, and loses touch."""
+        self.copy = self.server.copied()
+
+    @precondition(lambda self: self.copy is not None)
+    @rule(order=st.permutations(NAMES))
+    def fail_over(self, order: list[str]) -> None:
+        """It takes over, with what it had then; everybody connects to it, and finds out with the next beat."""
+        if self.nobody_is_missed():
+            self.late.clear()
+            self.server.restore(self.copy)
+            self.copy = None
+            self.server.move()
+            self.server.run(ARRIVE.digest, fresh_epoch())
+            for name in order:
+                self.sync(name, 0, 0)
 
     @rule(name=processes, amount=st.integers(1, 100))
     def reserve(self, name: str, amount: int) -> None:
@@ -244,7 +214,7 @@ class LeaseTests(SynchronousTestCase):
     """The scripts as Redis runs them, in an interpreter of Lua."""
 
     def test_caps_hold(self) -> None:
-        """Killed, parted from the rest, asked late, at the turn of an hour: processes together never pass a cap."""
+        """Killed, parted, asked late, at the turn of an hour, after a loss: processes together never pass a cap."""
         checks = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
         run_state_machine_as_test(
             Leases,
