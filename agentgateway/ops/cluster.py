@@ -70,14 +70,14 @@ class Cluster(Service):
         self.turns = Turns(self.fleet, self.link)
 
     def startService(self) -> None:
-        """Connect, and tell of everything once: the store may not know how the last run of this process ended."""
+        """Connect, and tell of everything once: what was spent first, by which an empty store finds out what it has lost."""
         super().startService()  # type: ignore[no-untyped-call]
         self.link.wake = lambda: self._soon(SOON)
         tidings = self.tidings
         self.link.stand, self.link.cap, self.link.circuit = tidings.stand, tidings.cap, tidings.circuit
         self.live.start(self._heard)
         self.turns.forgotten()
-        self.link.urgent.update(agent.id for agent in self.fleet)
+        self.turns.due.update(agent.id for agent in self.fleet)
         self._ask()
 
     def stopService(self) -> "Deferred[None]":
@@ -164,7 +164,7 @@ class Cluster(Service):
         self.flush()  # what is told must not be forgotten by a kill
         now = self.moment()
         asks += [agent.ask(now) for agent in agents]
-        return self.live.sync(asks, bool(self.turns.untold))
+        return self.live.sync(asks, bool(self.turns.untold) or self.tidings.owes)
 
     def _note(self, agents: Iterable[AgentState]) -> None:
         """Leave a trace of agents that will hold something: after a kill it has to be told that it was not spent."""
@@ -186,7 +186,7 @@ class Cluster(Service):
             self._let_go(answered)
         if not self.link.lends:  # nobody else will get an answer soon
             self._let_go(self._waiting)
-        if (self._waiting and not begins) or self.turns.due or self.turns.untold:
+        if (self._waiting and not begins) or self.turns.due or self.turns.untold or self.tidings.owes:
             self._soon(AT_ONCE)
         elif self.link.urgent or not self.link.up:
             self._soon(SOON)
@@ -222,7 +222,7 @@ class Cluster(Service):
         if was_away:
             text = "the shared store answers again: what was spent meanwhile is told"
             self.alert(Alert(now.wall, "store", text, good=True))
-        self.tidings.again()
+        self.tidings.again(self.pace.words)
 
     def _take(self, agent: AgentState, ask: Ask, grant: Grant, now: Moment) -> None:
         if grant.turned:

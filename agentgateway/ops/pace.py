@@ -36,6 +36,11 @@ class Pace:
     """When the next question may go out, by the reactor's clock."""
     _retry: float = RETRY
 
+    @property
+    def words(self) -> int:
+        """How many words on agents may follow an answer: the store has to do something for each of them, too."""
+        return max(1, self.portion // 8)
+
     def answered(self, now: float, sent: float) -> None:
         """An answer came now to what was asked at `sent`."""
         took = now - sent

@@ -1,12 +1,15 @@
 """What processes of a fleet must know of each other at once: how agents stand, and how their providers fare.
 
 Each thing said is kept until it has been told: while the store is away the latest word on each agent waits. Words on a
-pause and on caps, which are two things, carry when they were said, and of each the store keeps the latest; after it was
-lost everybody tells all it knows again.
+pause and on caps, which are two things, carry when they were said, and of each the store keeps the latest. After it was
+lost everybody tells all it knows again: a few words at a time, as the store does nothing else meanwhile, each in another
+order, and none that somebody else has told.
 """
 
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from itertools import islice
+from random import shuffle
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +32,8 @@ PROBES_FIRST: Final = 1.0
 
 SAID: Final = ("standing", "caps")
 """What is said at some time, and stands until something else is said of it."""
+Topic = tuple[Kind, str]
+"""What a word is about."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _pause = msgspec.msgpack.Decoder(Pause).decode
@@ -55,10 +60,10 @@ class Tidings:
         self._moment = moment
         self._reactor = reactor
         self._alert = alert
-        self._untold: dict[tuple[Kind, str], News] = {}
+        self._untold: dict[Topic, News] = {}
         """The latest words that are not known to be told."""
-        self._failed_once = False
-        """Some of them could not be."""
+        self._owed: dict[Topic, None] = {}
+        """Those among them that could not be, and what the store may have forgotten; to be told in this order."""
         self.aside: Callable[[News], None] = lambda word: None
         """Tells those who are near what the store could not be told."""
         self._failures: dict[str, int] = {}
@@ -67,11 +72,11 @@ class Tidings:
 
     def stand(self, standing: Standing) -> None:
         """Somebody paused an agent, or resumed it."""
-        self._say(self._word("standing", standing.agent, pause_body(said(standing.pause)), standing.paused_at))
+        self._say(_of_pause(standing, self._process))
 
     def cap(self, standing: Standing) -> None:
         """An operator gave an agent other caps."""
-        self._say(self._word("caps", standing.agent, caps_body(_caps(standing.caps)), standing.capped_at))
+        self._say(_of_caps(standing, self._process))
 
     def circuit(self, agent: str, provider: str, event: CircuitEvent) -> None:
         """What happened to a circuit here."""
@@ -87,23 +92,35 @@ class Tidings:
             now = self._moment()
             retry_at = state.breaker(provider).retry_at(now.monotonic) or now.monotonic
             body = _encode(now.wall + retry_at - now.monotonic)
-        self._say(self._word("circuit", name, body))
+        self._say(News(0, "circuit", name, self._process, body))
 
-    def again(self) -> None:
-        """Tell what could not be told."""
-        if self._failed_once:
-            self._failed_once = False
-            for word in tuple(self._untold.values()):
+    @property
+    def owes(self) -> bool:
+        """Whether there is more to tell again."""
+        return bool(self._owed)
+
+    def again(self, most: int) -> None:
+        """Tell some of what could not be told, or may be forgotten: no more than `most` words."""
+        for topic in list(islice(self._owed, most)):
+            del self._owed[topic]
+            word = self._untold.get(topic) or self._as_it_stands(topic)
+            if word is not None:
+                self._untold[topic] = word
                 self._tell(word, near=False)
 
     def all_again(self) -> None:
-        """Tell how all agents stand, in case nobody knows it any more."""
-        for agent in self._fleet():
-            standing = agent.standing
-            if standing.paused_at or said(standing.pause) is not None:
-                self.stand(standing)
-            if standing.capped_at or standing.caps is not None:
-                self.cap(standing)
+        """How all agents stand is to be told, in case nobody knows it any more; caps first, as money is lent by them."""
+        standings = [agent.standing for agent in self._fleet()]
+        shuffle(standings)
+        capped = (one.agent for one in standings if one.capped_at or one.caps is not None)
+        paused = (one.agent for one in standings if one.paused_at or said(one.pause) is not None)
+        self._owed |= {("caps", agent): None for agent in capped} | {("standing", agent): None for agent in paused}
+
+    def _as_it_stands(self, topic: Topic) -> News | None:
+        agent = self._fleet().get(topic[1])
+        if agent is None or topic[0] not in SAID:
+            return None
+        return (_of_pause if topic[0] == "standing" else _of_caps)(agent.standing, self._process)
 
     def warn(self, alert: Alert) -> None:
         """An alert; what every process may find is told by one of them."""
@@ -113,9 +130,6 @@ class Tidings:
         text = blake2b(f"{alert.kind}\n{alert.agent}\n{alert.policy or alert.text}".encode(), digest_size=12)
         told = self._live.once(text.hexdigest(), max(1, int(alert.once)))
         told.addCallbacks(lambda first: self._alert(alert) if first else None, lambda _: self._alert(alert))
-
-    def _word(self, kind: Kind, name: str, body: bytes, at: int = 0) -> News:
-        return News(0, kind, name, self._process, body, at)
 
     def _say(self, word: News) -> None:
         """Keep it until it is told."""
@@ -134,6 +148,8 @@ class Tidings:
 
     def _untellable(self, failure: Any, word: News, near: bool) -> None:
         self._failed(failure)
+        if (word.kind, word.agent) in self._untold:
+            self._owed[word.kind, word.agent] = None
         if near:
             self.aside(word)
 
@@ -143,7 +159,6 @@ class Tidings:
             self._live.tell("failures", name, _encode(count)).addErrback(self._failed)
 
     def _failed(self, failure: Any) -> None:
-        self._failed_once = True
         if not failure.check(GatewayError):
             self._log.failure("could not tell the fleet", failure)
 
@@ -166,9 +181,10 @@ class Tidings:
                 self._tell(word, near=False)
 
     def _heard_of_agent(self, news: News) -> None:
-        waiting = self._untold.get((news.kind, news.agent))
+        topic = news.kind, news.agent
+        waiting = self._untold.get(topic)
         if waiting is not None and waiting.at <= news.at:
-            del self._untold[news.kind, news.agent]
+            del self._untold[topic]
         now = self._moment()
         agent = self._fleet().find(news.agent, now)
         if agent is None:
@@ -178,6 +194,9 @@ class Tidings:
         else:
             caps = caps_told(news.body)
             caps_heard(self._fleet(), agent, None if caps is None else Caps(*caps), news.at, now)
+        said_at = agent.paused_at if news.kind == "standing" else agent.capped_at
+        if news.version and news.at >= said_at:  # the store has it
+            self._owed.pop(topic, None)
 
     def _heard_of_circuit(self, news: News) -> None:
         now = self._moment()
@@ -192,6 +211,14 @@ class Tidings:
             breaker.others_closed()
         elif (left := _number(news.body) - now.wall) > 0:
             breaker.others_opened(now.monotonic + left + PROBES_FIRST, now.monotonic)
+
+
+def _of_pause(standing: Standing, process: str) -> News:
+    return News(0, "standing", standing.agent, process, pause_body(said(standing.pause)), standing.paused_at)
+
+
+def _of_caps(standing: Standing, process: str) -> News:
+    return News(0, "caps", standing.agent, process, caps_body(_caps(standing.caps)), standing.capped_at)
 
 
 def _caps(caps: Caps | None) -> tuple[int | None, int | None, int | None] | None:

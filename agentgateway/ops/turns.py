@@ -62,9 +62,10 @@ class Turns:
         self.untold = {agent.id for agent in self.fleet if agent.holds or _has_to_tell(agent)}
 
     def take(self, most: int, waiting: Iterable[str]) -> set[str]:
-        """The next so many; those that calls wait for come first of all."""
+        """The next so many; those that calls wait for come first of all, but last where there is nothing to get yet."""
         names: set[str] = set()
-        for some in (waiting, self.link.urgent, self.untold, self.due):
+        order = (waiting, self.link.urgent, self.untold, self.due)
+        for some in reversed(order) if self.link.begins else order:
             names.update(islice(some, most - len(names)))
         self._telling = self.untold & names
         for done in (self.link.urgent, self.untold, self.due, self.link.changed):

@@ -338,6 +338,16 @@ class BeginningTests(Two):
             self.successResultOf(answer)
             self.assertTrue(self.borrow(who, "hard", 50 * CENT))
 
+    def test_all_begin_again(self) -> None:
+        """Where all were restarted with an empty store, whoever has spent anything on one of many agents says so at once."""
+        config = CONFIG + "".join(f"  a{number}: {{}}\n" for number in range(600))
+        one = member(self.server, self.time, config, "one")
+        one.spend("a599", CENT)
+        self.server.flush()
+        one.live.desk.epoch, one.link.begins = "", False
+        one.cluster.startService()
+        self.assertEqual((one.link.grace, one.link.begins), (True, False))
+
     def test_others_do_not_wait(self) -> None:
         """Meanwhile calls go on that need no money from the fleet."""
         self.one, self.other = self.both = [self.begin("one"), self.begin("other")]
@@ -376,6 +386,19 @@ class BeginningTests(Two):
         self.assertTrue(self.other.link.grace and self.one.cluster.turns.untold)
         run(self.both, 10)
         self.assertEqual((self.other.link.grace, self.one.cluster.turns.untold), (False, set()))
+
+    def test_much_to_say(self) -> None:
+        """Nor while somebody still says which caps operators have set: others do not know of them."""
+        one = self.begin("one")
+        for number in range(20):
+            one.fleet.set_caps(one.agent(f"a{number}"), Caps(max_cost_total=CENT), self.now())
+        run([one], 3)
+        self.server.flush()
+        one.cluster.pace = Slow()
+        run([one], 12)
+        self.assertTrue(one.link.grace and one.tidings.owes)
+        run([one], 14)
+        self.assertFalse(one.link.grace or one.tidings.owes)
 
 
 class OutageTests(Two):

@@ -1,16 +1,18 @@
 """How much is asked at once, and how soon again; and a crowd of processes that have lost their store."""
 
+from itertools import islice
 from random import Random
 from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.domain.standing import Caps
 from agentgateway.ops.pace import FEWEST, MOST, PATIENT, REST, RETRY, Pace
 from tests.ops.crowd import EACH, SlowLive, SlowStore
 from tests.ops.fleets import Member, Time, member
 
-PROCESSES, AGENTS = 120, 250
+PROCESSES, AGENTS, CAPPED = 120, 250, 80
 STEP = 0.01
 CONFIG = 'agents: {"*": {}}'
 
@@ -101,6 +103,16 @@ class CrowdTests(SynchronousTestCase):
         """Emptied, the store is told everything again, by everybody."""
         self.store.lose()
         self.run_until(self.told, 20)
+
+    def test_words(self) -> None:
+        """Nor are many agents' caps too much to be told, by everybody: few of these words are told in vain."""
+        for one in self.members:
+            for agent in islice(one.fleet, CAPPED):
+                agent.caps, agent.capped_at = Caps(1), 1
+        self.store.lose()
+        before = sum(live.unanswered for live in self.lives)
+        self.run_until(lambda: self.told() and len(self.store.words) == PROCESSES * CAPPED, 30)
+        self.assertLess(sum(live.unanswered for live in self.lives) - before, PROCESSES * CAPPED // 10)
 
     def test_away(self) -> None:
         """After an outage everybody is back, though all have much to tell, and from then on nobody asks in vain."""

@@ -1,21 +1,45 @@
 """What processes of a fleet tell each other at once."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.alert import Alert
-from agentgateway.domain.lease import News
+from agentgateway.domain.lease import Ask, Kind, News, Synced
 from agentgateway.domain.standing import Caps
+from agentgateway.ops.pace import Pace
 from tests.ops.fleets import Member, Time, member, run
-from tests.stores.live.memory import MemoryServer
+from tests.stores.live.memory import MemoryLive, MemoryServer
 
 CENT = 10_000_000
 CONFIG = """
 agents:
+  "*": {}
   a: {budget: {max_cost_per_hour: 1}, circuit_breaker: {error_threshold: 3, reset_timeout: 5000}}
   b: {}
 policies:
   - {name: odd, condition: "errors_this_hour > 2", action: pause, agents: [b]}
 """
+
+
+@attrs.define
+class Counted(MemoryLive):
+    """How many words followed each answer."""
+
+    words: list[int] = attrs.Factory(lambda: [0])
+
+    def sync(self, asks: Sequence[Ask], telling: bool = False) -> Deferred[Synced]:
+        """From now on they follow this one."""
+        self.words.append(0)
+        return MemoryLive.sync(self, asks, telling)
+
+    def tell(self, kind: Kind, agent: str, body: bytes, at: int | None = None) -> Deferred[None]:
+        """One more."""
+        self.words[-1] += 1
+        return MemoryLive.tell(self, kind, agent, body, at)
 
 
 class TidingsTests(SynchronousTestCase):
@@ -27,9 +51,9 @@ class TidingsTests(SynchronousTestCase):
         self.server = MemoryServer(self.time.wall)
         self.one, self.other = self.begin("one"), self.begin("other")
 
-    def begin(self, process: str, run: str = "1") -> Member:
+    def begin(self, process: str, run: str = "1", **more: Any) -> Member:
         """A process."""
-        return member(self.server, self.time, CONFIG, process, run)
+        return member(self.server, self.time, CONFIG, process, run, **more)
 
     def pause(self, who: Member, reason: str = "stop it") -> None:
         """An operator's pause."""
@@ -144,6 +168,22 @@ class TidingsTests(SynchronousTestCase):
         self.server.flush()
         run([self.one, self.other], 2)
         self.assertIsNotNone(self.begin("third").agent("a").pause)
+
+    def test_many_forgotten(self) -> None:
+        """Of very many agents that is told a few at a time, between which it answers, and nearly each by one of all alone."""
+        both = [self.begin(name, make=Counted) for name in ("third", "fourth")]
+        names = [f"a{number}" for number in range(60)]
+        for name in names:
+            both[0].fleet.pause(both[0].agent(name), "operator", "enough", self.time.moment())
+        run(both, 1)
+        self.server.flush()
+        for one in both:
+            one.live.words = [0]
+        run(both, 3)
+        self.assertEqual({f"standing {name}" for name in names}, set(self.server.data()["ag:kept"]))
+        words = [count for one in both for count in one.live.words]
+        self.assertLess(sum(words), len(names) + 5)  # but for what was told before the other has noticed
+        self.assertLessEqual(max(words), Pace().words)
 
     def test_circuit(self) -> None:
         """Errors count wherever they happen; the circuit opens for all, and closes for all."""

@@ -34,6 +34,14 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(self.turns.take(1, ["a"]), {"a"})
         self.assertEqual([self.turns.take(1, []) for _ in range(4)], [{"b"}, {"c"}, {"d"}, set()])
 
+    def test_nothing_to_get(self) -> None:
+        """While a new fleet's store lends nothing yet, calls that wait are in nobody's way, however many they are."""
+        self.one.link.begins = True
+        self.turns.due.add("a")
+        self.turns.untold.add("b")
+        taken = [self.turns.take(1, ["c", "d"]) for _ in range(3)]
+        self.assertEqual(taken, [{"a"}, {"b"}, {"c"}])
+
     def test_missed(self) -> None:
         """Who was asked about in vain is due again, and stays untold if nothing was told."""
         self.turns.due.add("a")
