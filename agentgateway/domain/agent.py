@@ -100,9 +100,11 @@ class AgentState:
         """What came of it; gives the warnings that the others' spending brings."""
         share = self.account.share
         assert share is not None
-        others = share.life.tally.calls
         crossings = share.take(now.wall, ask, grant)
-        if 0 < others < share.life.tally.calls:
+        cost, calls = share.news
+        self.account.cost_pace.add(now.wall, cost)
+        self.account.call_pace.add(now.wall, calls)
+        if calls:
             self.last_call = now.wall
         if self.places is not None:
             self.places.take(now.monotonic, grant.slots)

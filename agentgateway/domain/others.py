@@ -15,10 +15,23 @@ class Others:
     tally: Tally = attrs.Factory(Tally)
     told: Tally = attrs.Factory(Tally)
     """What was done here, as far as they knew by then."""
+    _most: tuple[int, int] = (0, 0)
+    """Of cost and of calls that was ever known."""
 
-    def learn(self, start: int, sums: Sums, told: Sums = NOTHING) -> None:
-        """They did this in the window that begins at `start`, and were `told` what was done here."""
-        self.start, self.tally, self.told = start, Tally(*sums), Tally(*told)
+    def learn(self, start: int, sums: Sums, told: Sums = NOTHING, partly: bool = False) -> tuple[int, int]:
+        """They did this in the window that begins at `start`, and were `told` what was done here.
+
+        `partly`: only some of them have said so, since all was lost; what is known of the others stays.
+        Gives by how much cost and calls are more than ever before: what is told again is nothing new.
+        """
+        if partly and start == self.start:
+            self.tally = Tally(*map(max, sums, self.tally.numbers()))
+        else:
+            self.tally = Tally(*sums)
+        self.start, self.told = start, Tally(*told)
+        cost, calls = self._most
+        self._most = max(cost, self.tally.cost), max(calls, self.tally.calls)
+        return self._most[0] - cost, self._most[1] - calls
 
     def joined(self, own: Tally, start: int) -> Tally:
         """Everybody's sums of the window that begins at `start`, in which `own` was done here."""

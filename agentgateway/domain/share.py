@@ -5,8 +5,7 @@ in its life and what its calls hold are together never more. The fleet grants ce
 everybody reaches theirs.
 
 How much to ask for: what is held at most, and what a few seconds cost; more is asked when less than half of what the
-last second cost is left, and what was not used for a second is given back. A call for which this is too little waits
-for an answer once. What was denied is not asked again for a moment.
+last second cost is left; what was not used for a second is given back, what was denied not asked again for a moment.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -46,6 +45,8 @@ class Share:
     life: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
     seen: float = 0.0
     """When the others' sums were learned."""
+    news: tuple[int, int] = (0, 0)
+    """Cost and calls of theirs that are new since the answer before."""
     _use: Use = attrs.Factory(Use)
     _waiting: int = 0
     """What calls that wait want to hold."""
@@ -198,16 +199,15 @@ class Share:
             self._quiet_until = now + DENIED
         if grant.ceiling < self._wished:
             self._short_until = now + SHORT
-        before = [limit.tally(now).cost for limit in self.account.limits]
-        ours = self.account
-        ours.cost_pace.add(now, max(0, grant.life[0] - self.life.tally.cost) if self.seen else 0)
-        ours.call_pace.add(now, max(0, grant.life[1] - self.life.tally.calls) if self.seen else 0)
-        self.hour.learn(ask.hour[0], grant.hour)
-        self.day.learn(ask.day[0], grant.day)
-        self.life.learn(0, grant.life, ask.in_life)
+        ours, partly = self.account, self.link.grace
+        before = [limit.tally(now).cost for limit in ours.limits]
+        self.hour.learn(ask.hour[0], grant.hour, partly=partly)
+        self.day.learn(ask.day[0], grant.day, partly=partly)
+        news = self.life.learn(0, grant.life, ask.in_life, partly)
+        self.news = (0, 0) if partly or not self.seen else news
         ours.limits.forget()
         self.seen = now
-        return tuple(_crossings(self.account.limits, before, now, ours.reserved))
+        return tuple(_crossings(ours.limits, before, now, ours.reserved))
 
     @property
     def remembers(self) -> bool:

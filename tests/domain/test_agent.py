@@ -70,3 +70,16 @@ class AgentTests(SynchronousTestCase):
         self.assertIsNone(self.agent.last_call)
         self.grant(calls=2)
         self.assertEqual(self.agent.last_call, NOW.wall)
+        self.assertEqual(round(self.agent.account.call_pace.value(NOW.wall)), 1)
+
+    def test_told_again(self) -> None:
+        """What others have done before is no call of now, where they tell it again after all was lost."""
+        assert self.agent.link is not None
+        self.grant(calls=9)
+        self.agent.link.grace = True
+        for calls in (0, 4, 9):
+            self.grant(calls=calls)
+        self.agent.link.grace = False
+        for calls in (9, 5, 9):  # one of them comes back late
+            self.grant(calls=calls)
+        self.assertEqual((self.agent.last_call, self.agent.account.call_pace.value(NOW.wall)), (None, 0))

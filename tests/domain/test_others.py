@@ -26,6 +26,18 @@ class OthersTests(SynchronousTestCase):
         others.learn(HOUR, (10, 20, 30, 40, 50))
         self.assertIs(others.joined(own, HOUR + 3600), own)
 
+    def test_told_again(self) -> None:
+        """While all tell again what was lost nothing is forgotten here; what is known already is no news."""
+        others = Others()
+        self.assertEqual(others.learn(HOUR, (10, 20, 30, 40, 50)), (10, 20))
+        self.assertEqual(others.learn(HOUR, (7, 25, 0, 0, 0), partly=True), (0, 5))
+        self.assertEqual(others.tally, Tally(10, 25, 30, 40, 50))
+        self.assertEqual(others.learn(HOUR, (3, 3, 0, 0, 0)), (0, 0))
+        self.assertEqual(others.tally, Tally(3, 3))
+        self.assertEqual(others.learn(HOUR, (12, 25, 0, 0, 0)), (2, 0))
+        others.learn(HOUR + 3600, (1, 1, 0, 0, 0), partly=True)
+        self.assertEqual(others.tally, Tally(1, 1))
+
     def test_turn(self) -> None:
         """When a window turns, both begin anew."""
         own, others = Tallies(Calendar.of("UTC").hour), Others()

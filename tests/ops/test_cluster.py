@@ -485,6 +485,32 @@ class OutageTests(Two):
         self.assertFalse(self.borrow(self.other, "hard", 71 * CENT))
         self.assertTrue(self.borrow(self.other, "hard", 70 * CENT))
 
+    def test_policies(self) -> None:
+        """Policies and budgets go by what was known before while a store that forgot everything is told again."""
+        policies = """
+policies:
+  - {name: failing, condition: "error_rate > 0.5", action: pause, agents: [plain]}
+  - {name: fast, condition: "cost_per_minute > 0.5", action: pause, agents: [plain]}
+"""
+        one = member(self.server, self.time, CONFIG + policies, "third")
+        self.borrow(self.other, "hard", 100 * CENT)
+        self.other.spend("hard", 100 * CENT)
+        for _ in range(9):
+            self.other.spend("plain", 10 * CENT)
+        one.spend("plain", CENT, error=True)
+        both = [self.other, one]
+        run(both, 90)
+        self.assertEqual(one.agent("hard").pause.by, "budget")
+        self.server.flush()
+        for step in range(150):
+            self.time.advance(0.1)
+            for who in both if step > 50 else [one]:
+                who.cluster.beat()
+            one.fleet.settle_down(self.now())
+            self.assertIsNone(one.agent("plain").pause)
+            self.assertIsNotNone(one.agent("hard").pause)
+        self.assertFalse(one.link.away)
+
     def test_warned_once(self) -> None:
         """What a store that forgot everything is told again is no reason to warn again."""
         self.borrow(self.one, "hard", 80 * CENT)
