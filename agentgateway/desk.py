@@ -12,6 +12,7 @@ from agentgateway.books import Books
 from agentgateway.config.schema import Admin, Dashboard
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.history import Point
+from agentgateway.domain.lease import News
 from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.aside import Aside
@@ -57,7 +58,12 @@ class Desk:
     def beside(self, membership: Membership) -> None:
         """Let workers tell each other what they cannot tell the store that they share."""
         tidings, live = membership.tidings, membership.live
-        self._live.heard = tidings.heard_aside
+
+        def heard(words: Sequence[News]) -> None:
+            tidings.heard_aside(words)
+            self._books.flush()  # who has told it tells it no more
+
+        self._live.heard = heard
         if self._siblings is not None:
             tidings.aside = Aside(self._siblings, lambda: not live.up, self._reactor).tell
 

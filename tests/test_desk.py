@@ -1,9 +1,16 @@
 """What operators find at one gateway's port; a gateway by itself has nobody to share that with."""
 
 import json
+import os
 
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 
+from agentgateway.config.load import parse
+from agentgateway.domain.lease import News
+from agentgateway.domain.standing import Pause
+from agentgateway.ops.tidings import pause_body
+from agentgateway.service import GatewayService
 from tests.harness import start_gateway
 from tests.peers import ask, request
 from tests.test_service import message
@@ -31,3 +38,23 @@ class DeskTests(TestCase):
         """Without a parent there are no siblings to ask, and no socket for them."""
         running = await start_gateway(self)
         self.assertIsNone(running.service.desk.control())
+
+    def test_words(self) -> None:
+        """A pause that another worker tells is written down before that one is told that it has arrived."""
+        folder = os.path.abspath(self.mktemp())
+        text = f"""
+        gateway: {{port: 0, state_dir: {folder}}}
+        agents: {{a: {{}}}}
+        audit: {{log_file: {folder}/audit.jsonl}}
+        dashboard: false
+        store: {{live: "redis://127.0.0.1:1", history: "postgresql://nobody@127.0.0.1:1/none"}}
+        """
+        service = GatewayService(parse(text, "test.yaml", {}), MemoryReactorClock())
+        self.addCleanup(service.books.log.close)
+        agent = service.live.fleet.get("a")
+        assert agent is not None
+        written: list[Pause | None] = []
+        service.books.flush = lambda: written.append(agent.pause)  # type: ignore[method-assign]
+        pause = Pause("operator", "enough", 1.0)
+        service.live.heard((News(0, "standing", "a", "another", pause_body(pause), 7),))
+        self.assertEqual(written, [pause])

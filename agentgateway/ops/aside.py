@@ -1,7 +1,7 @@
 """Telling the other workers of this gateway, on their own sockets, what the shared store cannot be told.
 
 Each of them keeps it as what it was told by the store, and tells the store, too, when that is back: of words that carry
-their time the store keeps one. Whoever does not answer is told again, for as long as the store is away.
+their time the store keeps one. Whoever does not take them is told again, for as long as the store is away.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from agentgateway.interfaces import Siblings
 GATHERED: Final = 0.02
 """Seconds for which words are gathered before they are told."""
 AGAIN: Final = 1.0
-"""Seconds until one is told again that did not answer."""
+"""Seconds until one is told again that did not take it."""
 PATH: Final = b"/words"
 
 
@@ -58,9 +58,10 @@ class Aside:
             self._soon(number, GATHERED if heard else AGAIN)
 
     async def _hears(self, number: int, words: Words) -> bool:
-        """Whether it answers."""
+        """Whether it has taken them."""
         try:
-            return await self._siblings.ask_one(number, b"POST", PATH, msgspec.json.encode(words)) is not None
+            reply = await self._siblings.ask_one(number, b"POST", PATH, msgspec.json.encode(words))
+            return reply is not None and reply.status == 200
         except Exception:
             self._log.failure("could not tell worker {number}", number=number)
             return False

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.lease import News, Words
 from agentgateway.ops.aside import AGAIN, GATHERED, PATH, Aside
+from agentgateway.workers.siblings import Reply
 
 
 class Family:
@@ -29,10 +30,10 @@ class Family:
         self.owed.append(Deferred())
         return self.owed[-1]
 
-    def answer(self, *replies: object) -> None:
-        """Pay, in the order of the questions; None is no answer."""
-        for reply in replies:
-            self.owed.pop(0).callback(reply)
+    def answer(self, *statuses: int | None) -> None:
+        """Pay, in the order of the questions: a status each; None is no answer."""
+        for status in statuses:
+            self.owed.pop(0).callback(None if status is None else Reply(self.own, status, b"{}"))
 
 
 class AsideTests(SynchronousTestCase):
@@ -53,7 +54,7 @@ class AsideTests(SynchronousTestCase):
             self.say(agent, body)
         self.clock.advance(GATHERED)
         self.assertEqual(self.family.told, [(0, ["a 2", "b 1"]), (2, ["a 2", "b 1"])])
-        self.family.answer("well", "well")
+        self.family.answer(200, 200)
         self.clock.advance(10 * AGAIN)
         self.assertEqual(len(self.family.told), 2)
 
@@ -64,9 +65,17 @@ class AsideTests(SynchronousTestCase):
         self.say("a", b"2")
         self.clock.advance(AGAIN)
         self.assertEqual(len(self.family.told), 2)
-        self.family.answer("well", "well")
+        self.family.answer(200, 200)
         self.clock.advance(GATHERED)
         self.assertEqual(self.family.told[2:], [(0, ["a 2"]), (2, ["a 2"])])
+
+    def test_refused(self) -> None:
+        """Who answers that it made a mistake is told again."""
+        self.say("a", b"1")
+        self.clock.advance(GATHERED)
+        self.family.answer(500, 200)
+        self.clock.advance(AGAIN)
+        self.assertEqual(self.family.told[2:], [(0, ["a 1"])])
 
     def test_breaks(self) -> None:
         """A question that fails is one that was not answered."""
@@ -83,7 +92,7 @@ class AsideTests(SynchronousTestCase):
         self.say("b", b"1")
         self.clock.advance(GATHERED)
         self.say("a", b"2")
-        self.family.answer("well", None)
+        self.family.answer(200, None)
         self.clock.advance(AGAIN)
         self.assertEqual(self.family.told[2:], [(0, ["a 2"]), (2, ["a 2", "b 1"])])
         self.away = False
