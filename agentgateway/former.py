@@ -115,7 +115,7 @@ class Former:
 
     async def _portion(self, live: ILive, agents: set[str]) -> None:
         sent, now = self.clock.steady(), self.clock.now()
-        synced = await live.sync([self._ask(agent, now) for agent in agents])
+        synced = await live.sync([self._ask(agent, now) for agent in agents], bool(self._due))
         self.clock.heard(synced.now, sent)
         self._due.update(grant.agent for grant in synced.grants if grant.turned)
         if self.epoch not in ("", synced.epoch):  # it was emptied meanwhile

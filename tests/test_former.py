@@ -1,19 +1,23 @@
 """What workers have left that are not started any more: it counts, and it counts once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from agentgateway.config.load import parse
+from agentgateway.domain.lease import Ask, Synced
+from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.link import Link
-from agentgateway.former import FormerWorkers
+from agentgateway.domain.windows import Calendar
+from agentgateway.former import MOST, Former, FormerWorkers
 from tests.cluster.members import Members, members
 from tests.governance.books import Wish
 from tests.harness import Running, stop, until
+from tests.stores.live.memory import MemoryLive, MemoryServer
 
 AGENTS = "  soft: {{budget: {{max_cost_per_day: 5}}}}\n  other: {{}}"
 
@@ -65,9 +69,13 @@ class CountedTests(TestCase):
             sums = self.sums(gateway, "soft")
             self.assertEqual((sums[0][1], sums[1][1]), (4, 4))
             self.assertEqual(sums[1][0], 4 * fleet.spent("soft"))
+            link, share = gateway.service.membership.link, gateway.service.live.fleet.get("soft").account.share
+            epoch = link.epoch
             fleet.redis.command("FLUSHALL")
-            await until(lambda: self.sums(gateway, "soft") != sums, 15)
-            await until(self.knows(gateway, sums), 15)
+            await until(lambda: link.epoch != epoch and not link.grace, 20)
+            over = share.seen
+            await until(lambda: share.seen > over, 15)  # answered by what has been told again
+            self.assertEqual(self.sums(gateway, "soft"), sums)
 
         return ensureDeferred(scenario())
 
@@ -87,6 +95,34 @@ class CountedTests(TestCase):
             self.assertEqual((self.sums(gateway, "soft"), self.sums(witness, "soft")), (sums, sums))
 
         return ensureDeferred(scenario())
+
+
+class Telling(MemoryLive):
+    """Remembers of each question whether there was more to tell."""
+
+    more: list[bool]
+
+    def sync(self, asks: Sequence[Ask], telling: bool = False) -> Deferred[Synced]:
+        """One."""
+        self.more.append(telling)
+        return super().sync(asks, telling)
+
+
+class ToldTests(SynchronousTestCase):
+    """One that has spent on very many agents."""
+
+    def test_waited_for(self) -> None:
+        """As long as there is more to tell, it says so: nothing is lent before that."""
+        clock, ledger = Clock(), Ledger(Calendar.of("UTC"))
+        for number in range(2 * MOST + 1):
+            account = ledger.account(f"a{number}")
+            account.settle(0.0, account.hold("1", 5), 5)
+        live = Telling(MemoryServer(), "one")
+        live.more = []
+        former = Former(ledger, lambda: live, clock)
+        former.tell()
+        self.assertEqual(live.more, [True, True, False])
+        self.assertEqual(live.server.data_of(f"a{2 * MOST}")["sum"]["life"][1], 5)
 
 
 class AloneTests(SynchronousTestCase):
