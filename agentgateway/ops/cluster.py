@@ -28,7 +28,7 @@ from agentgateway.domain.moment import Moment
 from agentgateway.errors import GatewayError
 from agentgateway.interfaces import ILive
 from agentgateway.ops.fleetclock import FleetClock
-from agentgateway.ops.pace import Pace
+from agentgateway.ops.pace import Pace, Stopwatch
 from agentgateway.ops.tidings import Tidings
 from agentgateway.ops.turns import Turns
 
@@ -63,11 +63,12 @@ class Cluster(Service):
     _asking: "Deferred[None] | None" = None
     """The question under way."""
     _asked: float = 0.0
+    _waited: Stopwatch = attrs.field(init=False)
     _next: Any = None
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self.turns = Turns(self.fleet, self.link)
+        self.turns, self._waited = Turns(self.fleet, self.link), Stopwatch(self.reactor)
 
     def startService(self) -> None:
         """Connect, and tell of everything once: what was spent first, by which an empty store finds out what it has lost."""
@@ -151,6 +152,7 @@ class Cluster(Service):
         names = self.turns.take(self.pace.portion, self._waiting)
         answered = {name: self._waiting.pop(name, []) for name in names}
         self._asking, self._asked = Deferred(), self.reactor.seconds()
+        self._waited.begin()
         asks: list[Ask] = []
         sent = self.clock.steady()
         asked = maybeDeferred(self._question, self.turns.states(names), asks)
@@ -175,6 +177,7 @@ class Cluster(Service):
 
     def _go_on(self, answered: dict[str, list["Deferred[None]"]]) -> None:
         """The question is over: let go who has waited for it, and ask the next one."""
+        self._waited.end()
         over, self._asking = self._asking, None
         self.flush()
         begins = self.link.lends and self.link.grace
@@ -202,7 +205,7 @@ class Cluster(Service):
 
     def _answered(self, synced: Synced, asks: list[Ask], sent: float) -> None:
         link, was_away, since = self.link, not self.link.up, self.link.since
-        self.pace.answered(self.reactor.seconds(), self._asked)
+        self.pace.answered(self.reactor.seconds(), self._waited.took)
         link.reached(self.clock.heard(synced.now, sent))
         if link.since != since:  # taken for gone meanwhile: what is held has to be told of anew
             link.urgent |= self.turns.holding

@@ -7,7 +7,7 @@ all asks about half as many, after a pause that grows, and not when everybody el
 
 from collections.abc import Callable
 from random import uniform
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -17,6 +17,8 @@ FEWEST: Final = 10
 """The same where answers take long or do not come; so many more are asked about after each answer that was quick."""
 QUICK: Final = 0.025
 """Seconds: a part of what an answer may take."""
+STEP: Final = 0.0125
+"""Seconds between two looks at whether an answer is there."""
 REST: Final = 4
 """After a slow answer nothing is asked for so many times as long as it took."""
 RETRY: Final = 0.25
@@ -41,9 +43,8 @@ class Pace:
         """How many words on agents may follow an answer: the store has to do something for each of them, too."""
         return max(1, self.portion // 8)
 
-    def answered(self, now: float, sent: float) -> None:
-        """An answer came now to what was asked at `sent`."""
-        took = now - sent
+    def answered(self, now: float, took: float) -> None:
+        """An answer came, `took` seconds after the question."""
         self._retry = RETRY
         if took < QUICK:
             self.portion, self.free_at = min(MOST, self.portion + FEWEST), now
@@ -59,3 +60,27 @@ class Pace:
     def begin_anew(self) -> None:
         """All of the fleet has much to tell from now on."""
         self.portion = FEWEST
+
+
+@attrs.define
+class Stopwatch:
+    """How long an answer takes, in steps: one in which this process was busy counts once."""
+
+    _reactor: Any
+    took: float = 0.0
+    """Seconds so far."""
+    _look: Any = None
+
+    def begin(self) -> None:
+        """From now on."""
+        self.took = 0.0
+        self._look = self._reactor.callLater(STEP, self._longer)
+
+    def end(self) -> None:
+        """It is over."""
+        if self._look is not None and self._look.active():
+            self._look.cancel()
+
+    def _longer(self) -> None:
+        self.took += STEP
+        self._look = self._reactor.callLater(STEP, self._longer)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.domain.lease import Synced
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.standing import Caps
-from agentgateway.ops.pace import Pace
+from agentgateway.ops.pace import MOST, Pace
 from tests.ops.fleets import Member, Time, member, run
 from tests.stores.live.memory import MemoryServer
 
@@ -67,7 +67,7 @@ class Slow(Pace):
     def __init__(self) -> None:
         super().__init__(portion=5)
 
-    def answered(self, now: float, sent: float) -> None:
+    def answered(self, now: float, took: float) -> None:
         """A second of rest."""
         self.portion, self.free_at = 5, now + 0.9
 
@@ -127,7 +127,7 @@ class ClusterTests(Two):
 
     def test_no_rest(self) -> None:
         """A call does not wait for longer because the store was slow a moment ago; all else does."""
-        self.one.cluster.pace.answered(self.time.seconds(), self.time.seconds() - 1)
+        self.one.cluster.pace.answered(self.time.seconds(), 1.0)
         rounds = self.server.rounds
         self.one.cluster.beat()
         self.time.advance(0.5)
@@ -135,6 +135,17 @@ class ClusterTests(Two):
         answer = self.one.cluster.borrowed("hard")
         self.time.advance(0.01)
         self.successResultOf(answer)
+
+    def test_busy(self) -> None:
+        """A store that has answered while this process was busy was not slow; one that is waited for is."""
+        one, portions = self.one, []
+        one.cluster.live = live = Late(one.live)
+        for steps in ([0.3], [0.02] * 3):
+            one.cluster.beat()
+            self.time.pump(steps)
+            live.arrive()
+            portions.append(one.cluster.pace.portion)
+        self.assertEqual(portions, [MOST, MOST // 2])
 
     def test_cap(self) -> None:
         """Both together spend a cap, and nobody a nano-dollar more."""

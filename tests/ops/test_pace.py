@@ -38,22 +38,22 @@ class PaceTests(SynchronousTestCase):
         """With quick answers more is asked each time, up to the most, and the next pause is a short one again."""
         for _ in range(10):
             self.pace.unanswered(100.0)
-        self.pace.answered(100.0, 100.0)
+        self.pace.answered(100.0, 0.0)
         self.assertEqual(self.pace.portion, 2 * FEWEST)
         for _ in range(30):
-            self.pace.answered(100.0, 100.0)
+            self.pace.answered(100.0, 0.0)
         self.assertEqual(self.pace.portion, MOST)
         self.pace.unanswered(100.0)
         self.assertEqual(self.pace.free_at, 100 + RETRY)
 
     def test_slow(self) -> None:
         """A slow answer leaves the others time before the next question, which is a smaller one."""
-        self.pace.answered(100.5, 100.0)
+        self.pace.answered(100.5, 0.5)
         self.assertEqual((self.pace.portion, self.pace.free_at), (MOST // 2, 100.5 + 0.5 * REST))
 
     def test_quick(self) -> None:
         """A quick answer may be followed by the next question at once: calls wait for it."""
-        self.pace.answered(100.01, 100.0)
+        self.pace.answered(100.01, 0.01)
         self.assertEqual((self.pace.portion, self.pace.free_at), (MOST, 100.01))
 
     def test_not_all_at_once(self) -> None:
