@@ -1,12 +1,16 @@
 """News in their order, each once, whatever was missed on the way."""
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 from twisted.logger import Logger
 
 from agentgateway.domain.lease import News, Synced
 from agentgateway.stores.live.messages import heard, split
+
+LATE: Final = 0.5
+"""Seconds by which the subscription may be behind answers: under load it is, and making it anew helps nobody."""
 
 
 @attrs.define
@@ -19,6 +23,9 @@ class Feed:
     _heard: int | None = None
     """The latest version that came by the subscription, or that was there when it began; None just after that."""
     _owed: int = 0
+    """The version that it has to bring."""
+    _since: float = 0.0
+    """When an answer knew of that, by the time of answers."""
     _log = Logger()
 
     def published(self, message: bytes) -> bool:
@@ -54,11 +61,13 @@ class Feed:
         self._heard, self._owed = None, 0
 
     def deaf(self, synced: Synced) -> bool:
-        """Whether the subscription still has not brought what the answer before this one knew of."""
+        """Whether the subscription has not brought for `LATE` seconds what an answer knew of."""
         if self._heard is None:
             self._heard = synced.version
-        deaf, self._owed = self._owed > self._heard, synced.version
-        return deaf
+        if self._heard < self._owed:
+            return synced.now - self._since >= LATE
+        self._owed, self._since = synced.version, synced.now
+        return False
 
     def _pass_on(self, news: News) -> None:
         if 0 < news.version <= self.seen:

@@ -17,9 +17,9 @@ def answer(*versions: int) -> bytes:
     return b"".join(b"%d:%s" % (len(message(version)), message(version)) for version in versions)
 
 
-def synced(version: int, epoch: str = "first") -> Synced:
+def synced(version: int, epoch: str = "first", at: float = 0.0) -> Synced:
     """An answer that knows of news up to `version`."""
-    return Synced(0.0, epoch, False, 1, version, ())
+    return Synced(at, epoch, False, 1, version, ())
 
 
 class FeedTests(SynchronousTestCase):
@@ -66,15 +66,22 @@ class FeedTests(SynchronousTestCase):
         self.assertEqual(self.versions(), [7, 1])
 
     def test_deaf(self) -> None:
-        """A subscription that has not brought by the next answer what an answer knew of is deaf; a new one is not."""
+        """A subscription that has not brought after half a second what an answer knew of is deaf; a new one is not."""
         self.assertFalse(self.feed.deaf(synced(5)))
-        self.assertFalse(self.feed.deaf(synced(6)))
+        self.assertFalse(self.feed.deaf(synced(6, at=1)))
         self.feed.published(message(6))
-        self.assertFalse(self.feed.deaf(synced(7)))
-        self.assertTrue(self.feed.deaf(synced(7)))
+        self.assertFalse(self.feed.deaf(synced(7, at=2)))
+        self.assertFalse(self.feed.deaf(synced(9, at=2.4)))
+        self.assertTrue(self.feed.deaf(synced(9, at=2.5)))
         self.feed.subscribed()
-        self.assertFalse(self.feed.deaf(synced(7)))
-        self.assertFalse(self.feed.deaf(synced(7)))
+        for at in (2.6, 3.6, 4.6):
+            self.assertFalse(self.feed.deaf(synced(9, at=at)))
+
+    def test_busy(self) -> None:
+        """One that is a little behind all the time, as much is told, is not deaf."""
+        for version in range(1, 50):
+            self.assertFalse(self.feed.deaf(synced(version + 20, at=version / 10)))
+            self.feed.published(message(version + 18))
 
     def test_nonsense(self) -> None:
         """What nobody of the fleet can have said is passed over."""

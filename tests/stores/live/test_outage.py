@@ -149,9 +149,8 @@ class OutageTests(RedisSteps):
         before = line.protocol
         before.messageReceived = lambda *message: None
         await other.tell("standing", "writer", b"1")
-        await live.sync([])
-        await live.sync([])
-        await self.until(lambda: len(news) == 1 and line.protocol not in (None, before))
+        await self.until(lambda: live.sync([]) is not None and line.protocol is not before)
+        await self.until(lambda: len(news) == 1 and line.protocol is not None)
         await other.tell("standing", "writer", b"2")
         await self.until(lambda: len(news) == 2)
 
