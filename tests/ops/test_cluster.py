@@ -20,6 +20,7 @@ agents:
   loose: {budget: {max_cost_per_hour: 1}}
   paced: {rate_limit: 6/min, max_concurrency: 3}
   plain: {}
+  wide: {budget: {max_cost_per_hour: 1000, enforcement: hard}, rate_limit: 100000/min}
   "*": {budget: {max_cost_total: 1, enforcement: hard}}
 """
 
@@ -292,6 +293,26 @@ class ClusterTests(Two):
             self.time.advance(0.06)
         held = [who.agent("paced").places.held for who in self.both]  # type: ignore[union-attr]
         self.assertEqual(held, [2, 1])
+
+    def test_few_questions(self) -> None:
+        """A thousand calls, a hundred a second on two processes, cost the store fewer than thirty questions."""
+        before = 0
+        for number in range(2000):
+            who = self.both[number % 2]
+            if number == 1000:
+                before = self.server.rounds
+            self.assertTrue(self.borrow(who, "wide", CENT))
+            bucket = who.agent("wide").bucket
+            assert bucket is not None
+            if bucket.wait(self.now().monotonic) > 0 and bucket.borrow(self.now().monotonic):
+                self.time.advance(0.05)
+            bucket.charge(self.now().monotonic, 1)
+            who.spend("wide", CENT // 2)
+            self.time.advance(0.01)
+            if number % 100 == 99:
+                for one in self.both:
+                    one.cluster.beat()
+        self.assertLess(self.server.rounds - before, 30)
 
     def test_everybody_knows(self) -> None:
         """What one spent shows at the other within a few seconds, though nobody calls there."""
