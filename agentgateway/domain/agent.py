@@ -11,9 +11,10 @@ from agentgateway.domain.breaker import Breaker
 from agentgateway.domain.caps import Crossing
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.lease import Ask, Grant
-from agentgateway.domain.lent import Bucket, LentBucket, Make, Places, own_bucket
+from agentgateway.domain.lent import Bucket, LentBucket, Make, own_bucket
 from agentgateway.domain.link import Link
 from agentgateway.domain.moment import Moment
+from agentgateway.domain.places import Places
 from agentgateway.domain.policy import NOTHING, AgentRules, Rules, Verdict
 from agentgateway.domain.standing import Caps, Pause, Standing
 
