@@ -121,6 +121,12 @@ class AgentState:
         return share is not None and not share.link.away and now.wall - share.seen > OUT_OF_DATE
 
     @property
+    def unsure(self) -> bool:
+        """Whether nobody has said yet what other processes did, and somebody soon will: no ground for a policy's pause."""
+        share = self.account.share
+        return share is not None and share.link.up and not share.seen
+
+    @property
     def holds(self) -> bool:
         """Whether it has borrowed more than is spent."""
         share, places = self.account.share, self.places

@@ -224,7 +224,7 @@ class Fleet:
 
     def apply(self, agent: AgentState, verdict: Verdict, now: Moment) -> None:
         """Do what policies decided, but for what concerns a single call."""
-        if verdict.pause is not None and agent.pause is None:
+        if verdict.pause is not None and agent.pause is None and not agent.unsure:
             policy = verdict.pause
             self.pause(agent, "policy", f"policy {policy.name!r}: {policy.condition}", now)
         for policy in verdict.alerts:

@@ -44,7 +44,7 @@ class Share:
     day: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
     life: Others = attrs.field(factory=Others, on_setattr=attrs.setters.frozen)
     seen: float = 0.0
-    """When the others' sums were learned."""
+    """When the others' sums were learned; 0 for never, or only in part."""
     news: tuple[int, int] = (0, 0)
     """Cost and calls of theirs that are new since the answer before."""
     _use: Use = attrs.Factory(Use)
@@ -206,7 +206,7 @@ class Share:
         news = self.life.learn(0, grant.life, ask.in_life, partly)
         self.news = (0, 0) if partly or not self.seen else news
         ours.limits.forget()
-        self.seen = now
+        self.seen = 0.0 if partly and not self.seen else now
         return tuple(_crossings(ours.limits, before, now, ours.reserved))
 
     @property

@@ -25,6 +25,13 @@ agents:
 """
 
 
+POLICIES = """
+policies:
+  - {name: failing, condition: "error_rate > 0.5", action: pause, agents: [plain]}
+  - {name: fast, condition: "cost_per_minute > 0.5", action: pause, agents: [plain]}
+"""
+
+
 class Late:
     """A live state whose answers arrive when the test says so."""
 
@@ -519,12 +526,7 @@ class OutageTests(Two):
 
     def test_policies(self) -> None:
         """Policies and budgets go by what was known before while a store that forgot everything is told again."""
-        policies = """
-policies:
-  - {name: failing, condition: "error_rate > 0.5", action: pause, agents: [plain]}
-  - {name: fast, condition: "cost_per_minute > 0.5", action: pause, agents: [plain]}
-"""
-        one = member(self.server, self.time, CONFIG + policies, "third")
+        one = member(self.server, self.time, CONFIG + POLICIES, "third")
         self.borrow(self.other, "hard", 100 * CENT)
         self.other.spend("hard", 100 * CENT)
         for _ in range(9):
@@ -542,6 +544,20 @@ policies:
             self.assertIsNone(one.agent("plain").pause)
             self.assertIsNotNone(one.agent("hard").pause)
         self.assertFalse(one.link.away)
+
+    def test_policies_of_who_begins(self) -> None:
+        """Who begins while a store is told again pauses nobody by what only some have told; afterwards it does."""
+        self.other.spend("plain", CENT)
+        run(self.both, 2)
+        self.server.flush()
+        one = member(self.server, self.time, CONFIG + POLICIES, "third")
+        one.spend("plain", CENT, error=True)
+        for paused in (False, True):
+            run([one], 1)
+            one.fleet.settle_down(self.now())
+            self.assertEqual((one.link.grace, one.agent("plain").pause is not None), (not paused, paused))
+            one.spend("plain", CENT, error=True)
+            run([one, self.other], 12)
 
     def test_warned_once(self) -> None:
         """What a store that forgot everything is told again is no reason to warn again."""
