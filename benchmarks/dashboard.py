@@ -1,10 +1,11 @@
 """What viewers of the dashboard cost the calls: latencies with and without them, and the memory over time.
 
-    python benchmarks/dashboard.py [--seconds 60] [--viewers 50] [--stalled 5] [--agents 1000] [--rate 200]
+    python benchmarks/dashboard.py [--seconds 60] [--pairs 6] [--viewers 50] [--stalled 5] [--agents 1000] [--rate 200]
 
 The gateway has so many agents and serves so many calls a second, evenly paced, each of an agent by chance. Stretches of
-ten seconds are measured: some without viewers, `--seconds` of them with viewers, some without again; what is told is the
-median of the stretches. Memory is the process's resident set at the end of each stretch with viewers.
+twenty seconds are measured in pairs, one without viewers and one with them, since a machine's mood changes; what is told
+is the median of the stretches and that of the differences within pairs. Then viewers stay for `--seconds`: memory is the
+process's resident set at the end of each of these stretches.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 import measures
 import subjects
 
-STRETCH = 10
+STRETCH = 20
 """Seconds."""
 
 
@@ -45,7 +46,7 @@ class Bench:
         self.provider.stop()
 
     def stretch(self, what):
-        """Ten seconds of calls; latencies, the process's share of a core, its megabytes."""
+        """Twenty seconds of calls; latencies, the process's share of a core, its megabytes."""
         print(what, file=sys.stderr, flush=True)
         before = self.gateway.process.cpu()
         found = measures.paced(self.gateway, STRETCH, self.options.rate, agents=self.options.agents)
@@ -55,15 +56,19 @@ class Bench:
 
     def run(self):
         """All stretches: those without viewers, those with them, and what the viewers say in the end."""
-        number = max(2, round(self.options.seconds / STRETCH))
-        some = max(2, number // 6)
         self.stretch("warming up")
-        without = [self.stretch("without viewers") for _ in range(some)]
+        pairs = []
+        for number in range(self.options.pairs):
+            plain = None if number % 2 else self.stretch("without viewers")
+            with Viewers(self.port, self.options) as viewers:
+                seen = self.stretch("with viewers")
+                viewers.stop()
+            pairs.append((plain or self.stretch("without viewers"), seen))
         with Viewers(self.port, self.options) as viewers:
-            watched = [self.stretch(f"with viewers, {n * STRETCH} s") for n in range(1, number + 1)]
+            number = max(1, round(self.options.seconds / STRETCH))
+            stay = [self.stretch(f"viewers stay, {n * STRETCH} s") for n in range(1, number + 1)]
             said = viewers.stop()
-        without += [self.stretch("without viewers") for _ in range(some)]
-        return without, watched, said
+        return pairs, stay, said
 
 
 class Viewers:
@@ -93,21 +98,22 @@ class Viewers:
 FIGURES = ("p50_ms", "p99_ms", "busy")
 
 
-def table(options, without, watched, said):
+def table(options, pairs, stay, said):
     """The results as Markdown."""
+    without, watched = ([pair[at] for pair in pairs] for at in (0, 1))
     plain, seen = (
-        {name: statistics.median(one[name] for one in stretches) for name in FIGURES}
-        for stretches in (without, watched)
+        {name: statistics.median(one[name] for one in some) for name in FIGURES} for some in (without, watched)
     )
+    grown = {name: statistics.median(seen[name] - plain[name] for plain, seen in pairs) for name in FIGURES}
     return "\n".join(
         [
             f"| {options.agents:,} agents, {options.rate} calls/s | p50, ms | p99, ms | of a core | errors |",
             "|---" * 5 + "|",
             row("no viewers", plain, without),
             row(f"{options.viewers} viewers, {options.stalled} stalled", seen, watched),
-            row("the difference", {name: seen[name] - plain[name] for name in FIGURES}, ()),
+            row("the difference within pairs", grown, ()),
             "",
-            f"Memory every {STRETCH} s, MB: {', '.join(format(one['mb'], '.1f') for one in watched)}",
+            f"Memory every {STRETCH} s with viewers that stay, MB: {', '.join(format(one['mb'], '.1f') for one in stay)}",
             f"p99 of single stretches, ms: {spread(without)} without viewers, {spread(watched)} with them",
             f"Read: {said['messages']:,} messages, {said['bytes'] / 2**20:.0f} MB. Readers connected at the end:"
             f" {said['readers']}; stalled viewers dropped on the way: {said['dropped']}",
@@ -122,15 +128,15 @@ def row(name, figures, stretches):
 
 
 def spread(stretches):
-    """From the best to the worst."""
-    found = [one["p99_ms"] for one in stretches]
-    return f"{min(found):.2f} to {max(found):.2f}"
+    """All of them, from the best to the worst."""
+    return ", ".join(f"{value:.2f}" for value in sorted(one["p99_ms"] for one in stretches))
 
 
 def main():
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60, help="with viewers; 600 shows that memory stays flat")
+    parser.add_argument("--pairs", type=int, default=6, help="stretches without viewers, each beside one with them")
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--stalled", type=int, default=5, help="of the viewers")
     parser.add_argument("--agents", type=int, default=1000)

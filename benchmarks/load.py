@@ -89,7 +89,12 @@ class Run:
 
     async def borrow(self, due):
         """One call on a free connection, or on a new one."""
-        caller = self.idle.pop() if self.idle else await self.connect()
+        while self.idle:
+            caller = self.idle.pop()
+            if not caller.transport.is_closing():  # the subject hung up on one that was idle for long
+                break
+        else:
+            caller = await self.connect()
         if await self.once(caller, due):
             self.idle.append(caller)
 

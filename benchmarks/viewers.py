@@ -2,7 +2,8 @@
 
     python benchmarks/viewers.py --port P [--viewers 50] [--stalled 5]
 
-They take compressed messages, as browsers do, and answer pings. One that has stalled never reads; the gateway drops it
+They take compressed messages, as browsers do, and answer pings. They stand for other people's machines, so on this one
+they give way to everything else. One that has stalled never reads; the gateway drops it
 after a while, and it comes back, like a page whose laptop sleeps and wakes. Prints a line of JSON once all are there
 and one when told to stop (SIGTERM): messages and bytes read, how many of the readers are still connected, and how many
 of those that had stalled were found dropped when they came back.
@@ -11,6 +12,7 @@ of those that had stalled were found dropped when they came back.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import socket
 
@@ -122,6 +124,7 @@ async def main():
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--viewers", type=int, default=50)
     options.add_argument("--stalled", type=int, default=5)
+    os.nice(19)
     await Room(options.parse_args()).run()
 
 

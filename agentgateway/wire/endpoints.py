@@ -1,15 +1,20 @@
 """Where the client side connects to: a name and a port, with TLS for https."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+import attrs
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL.crypto import X509
 from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+from twisted.python.failure import Failure
 from twisted.web.client import URI
+from zope.interface import implementer
 
 from agentgateway.wire.errors import BadCAFile
 
@@ -50,7 +55,27 @@ def _plain(reactor: Any, host: str, port: int, connect_timeout: float) -> IStrea
         return TCP4ClientEndpoint(reactor, host, port, connect_timeout)
     if isIPv6Address(host):
         return TCP6ClientEndpoint(reactor, host, port, connect_timeout)
-    return HostnameEndpoint(reactor, host, port, connect_timeout)
+    doubt = getattr(reactor.nameResolver, "doubt", None)  # ours, see wiring.prepare
+    named = HostnameEndpoint(reactor, host, port, connect_timeout)
+    return named if doubt is None else Named(named, partial(doubt, host))
+
+
+@implementer(IStreamClientEndpoint)
+@attrs.frozen
+class Named:
+    """An endpoint behind a name, which it doubts where no connection comes about."""
+
+    endpoint: IStreamClientEndpoint
+    doubt: Callable[[], None]
+
+    def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[Any]":
+        """As the endpoint itself."""
+        connecting: Deferred[Any] = self.endpoint.connect(protocolFactory)
+        return connecting.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> Failure:
+        self.doubt()
+        return failure
 
 
 def trust_root(ca_file: str | None) -> Any:

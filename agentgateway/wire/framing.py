@@ -4,6 +4,7 @@ llhttp (strict) already refuses conflicting and repeated lengths, bare LF, NUL, 
 spaces before a colon. What follows closes the gaps through which two parsers could see two different requests.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -24,6 +25,8 @@ class Framing(msgspec.Struct, frozen=True, gc=False):
     upgrade: bool
 
 
+_HOST = re.compile(rb"([\w.~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?", re.ASCII)
+"""RFC 9112 section 3.2: what is no host has to be refused. A comma might be two of them."""
 _PLAIN = Framing(0, False, False)
 
 
@@ -37,8 +40,11 @@ def check(method: bytes, uri: bytes, version: str, fields: Sequence[Field], lowe
     check_target(method, uri)
     if len(lowered) != len(fields):
         _check_repeated(fields)
-    if b"host" not in lowered and version == "1.1":
+    host = lowered.get(b"host")
+    if host is None and version == "1.1":
         raise BadFraming(400, "expected exactly one Host header")
+    if host and _HOST.fullmatch(host.strip()) is None:
+        raise BadFraming(400, "expected a host, and maybe a port, in the Host header")
     expects = b"expect" in lowered and version == "1.1" and lowered[b"expect"].strip().lower() == b"100-continue"
     upgrade = b"upgrade" in lowered
     coding = lowered.get(b"transfer-encoding")

@@ -18,7 +18,9 @@ from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolu
 from zope.interface import implementer
 
 FRESH = 30.0
-"""Seconds an answer is used without asking again."""
+"""Seconds an answer is used without asking again, unless it is doubted."""
+DOUBTED_AFTER = 1.0
+"""Seconds for which an answer is beyond doubt: a server that is down is not asked for with every call."""
 STALE = 600.0
 """Seconds it is used at once, while it is asked for again; after that only if asking again fails."""
 MAX_THREADS = 32
@@ -106,6 +108,12 @@ class Resolver:
         else:
             self._resolve(hostName.lower(), resolution)
         return resolution
+
+    def doubt(self, host: str) -> None:
+        """No connection to `host` came about: its addresses may be others by now, and whoever asks next waits for them."""
+        name = self._names.get(host.lower())
+        if name is not None and self._reactor.seconds() - name.since >= DOUBTED_AFTER:
+            name.since = float("-inf")
 
     def _resolve(self, key: str, resolution: Resolution) -> None:
         name = self._names.get(key) or self._add(key)

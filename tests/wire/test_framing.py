@@ -36,6 +36,38 @@ class CheckTests(SynchronousTestCase):
         old = [HOST, (b"Expect", b"100-continue"), (b"Content-Length", b"1")]
         self.assertFalse(check(b"POST", b"/", "1.0", old).expects_continue)
 
+    def test_hosts(self) -> None:
+        """Names, addresses and nothing at all are hosts, with a port or without; anything else is refused."""
+        for host in (
+            b"",
+            b"a",
+            b"a.b-c_d:8080",
+            b"127.0.0.1:",
+            b"[::1]:80",
+            b"[fe80::1]",
+            b"xn--bcher-kva.example",
+            b" a ",
+        ):
+            self.assertEqual(check(b"GET", b"/", "1.1", [(b"Host", host)]).length, 0, host)
+        for host in (
+            b"a b",
+            b"a/",
+            b"a@b",
+            b"a,b",
+            b":x",
+            b"a:1:2",
+            b"a:-1",
+            b"[a",
+            b"::1",
+            b"\xe4",
+            b"a\\b",
+            b"a?",
+            b"a#",
+        ):
+            with self.assertRaises(BadFraming, msg=host) as refused:
+                check(b"GET", b"/", "1.1", [(b"Host", host)])
+            self.assertEqual(refused.exception.status, 400)
+
     def test_refused(self) -> None:
         """Heads that two parsers could understand in two ways, or that ask for a forward proxy, are refused."""
         for method, uri, version, fields in (

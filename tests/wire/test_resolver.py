@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.wire.resolver import FRESH, MAX_NAMES, MAX_THREADS, STALE, Resolver
+from agentgateway.wire.resolver import DOUBTED_AFTER, FRESH, MAX_NAMES, MAX_THREADS, STALE, Resolver
 
 
 class Lookups(Clock):
@@ -114,6 +114,27 @@ class ResolverTests(SynchronousTestCase):
         self.lookups.advance(FRESH - 1)
         self.assertTrue(self.ask().complete)
         self.assertEqual(self.lookups.running, [])
+
+    def test_doubted(self) -> None:
+        """When no connection came about, whoever asks next waits for another look; not with every call."""
+        self.ask()
+        self.lookups.finish()
+        self.lookups.known["a.test"] = ["10.0.0.2"]
+        self.resolver.doubt("A.test")
+        self.assertEqual(len(self.ask().addresses), 2)
+        self.lookups.advance(DOUBTED_AFTER)
+        self.resolver.doubt("A.test")
+        self.resolver.doubt("b.test")
+        answer = self.ask()
+        self.assertFalse(answer.complete)
+        self.lookups.finish()
+        self.assertEqual(answer.addresses, [IPv4Address("TCP", "10.0.0.2", 443)])
+        self.lookups.advance(DOUBTED_AFTER)
+        del self.lookups.known["a.test"]
+        self.resolver.doubt("a.test")
+        answer = self.ask()
+        self.lookups.finish()
+        self.assertEqual(len(answer.addresses), 1)  # the last good one
 
     def test_refreshed_behind_the_callers_back(self) -> None:
         """An older answer is given at once, while one lookup asks for a newer one."""

@@ -65,7 +65,10 @@ class Workers(Gateway):
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         found = {}
         for pid in map(int, children):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):  # it has ended since
+                continue
             if b"agentgateway.workers.worker" in words:
                 found[int(json.loads(words[words.index(b"agentgateway.workers.worker") + 1])["number"])] = pid
         return found

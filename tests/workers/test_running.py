@@ -73,11 +73,13 @@ class OneGatewayTests(Base):
         gateway = await started(self)
         callers = [await call_in(self, gateway.port) for _ in range(6)]
         for caller in callers:
-            caller.transport.write(message(b"slow", True, *SLOW))
+            caller.transport.write(message(b"slow", True, (b"x-standin-chunks", b"20"), SLOW[1]))
         await until(lambda: all(b"message_start" in caller.answer.body for caller in callers))
-        health = await gateway.get(b"/health")
-        self.assertEqual((health["status"], health["in_flight"]), ("ok", 6))
-        self.assertEqual((await gateway.get(b"/api/agents/slow"))["in_flight"], 6)
+        seen: set[tuple[Any, ...]] = set()
+        while ("ok", 6, 6) not in seen and not any(caller.answer.ended for caller in callers):
+            health, agent = await gateway.get(b"/health"), await gateway.get(b"/api/agents/slow")
+            seen.add((health["status"], health["in_flight"], agent["in_flight"]))  # a busy worker may be left out once
+        self.assertIn(("ok", 6, 6), seen)
         await self.end(gateway)
         self.assertTrue(all(caller.answer.ended for caller in callers), "streams end in their own time")
 
