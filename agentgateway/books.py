@@ -60,9 +60,9 @@ class Books:
 
     def append(self, record: AuditRecord) -> None:
         """An audit record: into the log, and into the store's index."""
-        self.log.append(record)
+        line = self.log.append(record)
         self.commit()
-        self.store.audit(record)
+        self.store.audit(record, line)
         for listener in self.listeners:
             listener(record)
 

@@ -85,8 +85,8 @@ class IStore(Interface):
     def append(*changes: Change) -> None:
         """Changes of one event, which survive together or not at all; with the kernel on return. Never raises."""
 
-    def audit(record: AuditRecord) -> None:
-        """A record for the index of `logs`; there at the next checkpoint."""
+    def audit(record: AuditRecord, line: bytes = b"") -> None:
+        """A record for the index of `logs`, there at the next checkpoint; `line` is its JSON, where that is made already."""
 
     def history(points: Sequence[Point]) -> None:
         """Rows of the charts; there at the next checkpoint, for as long as charts show them. Losing some is no harm."""

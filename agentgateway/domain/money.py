@@ -13,9 +13,10 @@ _MAX_DIGITS = 40
 
 def dollars(nano: int) -> str:
     """`nano` as dollars in plain decimal notation: no exponent, no trailing zeros ("0.0003", "12", "0")."""
-    whole, rest = divmod(abs(nano), NANO)
-    sign = "-" if nano < 0 else ""
-    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
+    if nano < 0:
+        return "-" + dollars(-nano)
+    whole, rest = divmod(nano, NANO)
+    return ("%d.%09d" % (whole, rest)).rstrip("0") if rest else str(whole)  # noqa: UP031, faster
 
 
 def json_dollars(nano: int) -> bytes:

@@ -45,11 +45,13 @@ class AuditLog:
         if path is not None:
             self._fd, self._owed = _open(path)
 
-    def append(self, record: AuditRecord) -> None:
-        """Add `record` to the tail, and to the file at the next `flush`."""
+    def append(self, record: AuditRecord) -> bytes:
+        """Add `record` to the tail, and to the file at the next `flush`; gives its line."""
+        line = encode(record)
         self.tail.append(record)
         if self._fd is not None:
-            self._lines.append(encode(record) + b"\n")
+            self._lines.append(line + b"\n")
+        return line
 
     def flush(self) -> None:
         """Write what was appended."""

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import attrs
 import msgspec
 
-from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.history import Point
 from agentgateway.domain.logquery import LogQuery
 from agentgateway.domain.series import KEPT
@@ -41,7 +40,7 @@ class Checkpoint:
     segment: int
     snapshots: Mapping[str, Snapshot]
     standings: Sequence[Standing]
-    audits: Sequence[AuditRecord]
+    audits: Sequence[index.Audited]
     points: Sequence[Point] = ()
 
 

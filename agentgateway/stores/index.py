@@ -35,18 +35,22 @@ Place = tuple[int, int]
 """A record's milliseconds and row."""
 
 
-def insert(connection: sqlite3.Connection, records: Sequence[AuditRecord]) -> None:
+Audited = tuple[AuditRecord, bytes]
+"""A record and its line; no line where that is still to be made."""
+
+
+def insert(connection: sqlite3.Connection, audited: Sequence[Audited]) -> None:
     """Add records; inside the caller's transaction."""
     kinds = {(status, outcome): id for id, status, outcome in connection.execute("SELECT * FROM kinds")}
-    for ending in {(record.status, record.outcome) for record in records} - kinds.keys():
+    for ending in {(record.status, record.outcome) for record, _ in audited} - kinds.keys():
         kinds[ending] = connection.execute("INSERT INTO kinds (status, outcome) VALUES (?, ?)", ending).lastrowid
     done = 0
     for size in AT_ONCE:
-        while len(records) - done >= size:
+        while len(audited) - done >= size:
             values: list[object] = []
-            for record in records[done : done + size]:
+            for record, line in audited[done : done + size]:
                 kind = kinds[record.status, record.outcome]
-                values += (millis(record.ts), record.agent, kind, encode(record).decode())
+                values += (millis(record.ts), record.agent, kind, (line or encode(record)).decode())
             connection.execute(_INSERT[size], values)
             done += size
 

@@ -47,7 +47,7 @@ class MemoryStore:
             else:
                 self._records.append(change)
 
-    def audit(self, record: AuditRecord) -> None:
+    def audit(self, record: AuditRecord, line: bytes = b"") -> None:
         """See `IStore.audit`."""
         self._audits.append(record)
 

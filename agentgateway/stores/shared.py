@@ -34,7 +34,7 @@ class SharedStore:
         """See `IStore.append`."""
         self._own.append(*changes)
 
-    def audit(self, record: AuditRecord) -> None:
+    def audit(self, record: AuditRecord, line: bytes = b"") -> None:
         """See `IStore.audit`: the log has it, or will."""
         self._archive.changed()
 

@@ -23,6 +23,7 @@ from agentgateway.interfaces import Change, IStore, Recovered, Snapshot, StoreBu
 from agentgateway.stores.database import Checkpoint, Database
 from agentgateway.stores.files import lock, make_folder
 from agentgateway.stores.health import Health
+from agentgateway.stores.index import Audited
 from agentgateway.stores.journal import Journal
 from agentgateway.stores.lanes import Lane
 from agentgateway.stores.lines import encode_event
@@ -70,7 +71,7 @@ class SqliteStore:
         self._pending: Checkpoint | None = None
         self._changed: set[str] = set()
         self._standings: dict[str, Standing] = {}
-        self._audits: deque[AuditRecord] = deque()
+        self._audits: deque[Audited] = deque()
         self._points: deque[Point] = deque(maxlen=MAX_POINTS)
         self._missed = 0
         self._queries = 0
@@ -106,13 +107,13 @@ class SqliteStore:
         if changes:
             self._journal.append(encode_event(changes))
 
-    def audit(self, record: AuditRecord) -> None:
+    def audit(self, record: AuditRecord, line: bytes = b"") -> None:
         """See `IStore.audit`."""
         if len(self._audits) >= MAX_AUDITS:
             self._audits.popleft()
             self._missed += 1
             self._indexed.failed("more records than can be written; the log file has them all")
-        self._audits.append(record)
+        self._audits.append((record, line))
 
     def history(self, points: Sequence[Point]) -> None:
         """See `IStore.history`."""

@@ -32,7 +32,7 @@ class DatabaseTests(SynchronousTestCase):
         """A file with one account, closed."""
         database = self.database()
         database.open()
-        database.write(Checkpoint(3, {"writer": {"n": 1}}, (), (record(1),)))
+        database.write(Checkpoint(3, {"writer": {"n": 1}}, (), ((record(1), b""),)))
         database.close()
 
     def assertRefused(self, text):
@@ -66,7 +66,7 @@ class DatabaseTests(SynchronousTestCase):
         database = self.database()
         database.open()
         database._writing.execute("DROP TABLE kinds")
-        self.assertRaises(StoreError, database.write, Checkpoint(4, {"writer": {"n": 2}}, (), (record(2),)))
+        self.assertRaises(StoreError, database.write, Checkpoint(4, {"writer": {"n": 2}}, (), ((record(2), b""),)))
         found = database._writing.execute("SELECT value, snapshot FROM meta, accounts").fetchone()
         self.assertEqual(found, (3, '{"n":1}'))
 

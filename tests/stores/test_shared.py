@@ -25,11 +25,11 @@ class LoggedStore(SharedStore):
         super().__init__(own, archive)
         self._log = log
 
-    def audit(self, record):
+    def audit(self, record, line=b""):
         """Both."""
         self._log.append(record)
         self._log.flush()
-        super().audit(record)
+        super().audit(record, line)
 
 
 class SharedStoreTests(StoreContract, SynchronousTestCase):
