@@ -114,6 +114,17 @@ class ReloadTests(TestCase):
         self.assertTrue(record["reason"].startswith("signal: agents added tester; agents removed"), record["reason"])
         self.assertIsNotNone(running.service.live.fleet.get("tester"))
 
+    async def test_a_caller_who_stays(self) -> None:
+        """A caller that says the very same on the same connection is judged by the new file: its agent has a key now."""
+        running = await self.running(f"agents: {{researcher: {{key: 'sha256:{'0' * 64}'}}}}\nstore: 'memory:'")
+        caller = await call_in(self, running.port)
+        self.assertEqual([(await caller.ask(message())).status for _ in range(3)], [200] * 3)
+        self.assertEqual(len(running.service.server.heads), 1)
+        running.service._reload_on_signal()
+        self.assertEqual(len(running.service.server.heads), 0)
+        answer = await caller.ask(message())
+        self.assertEqual((answer.status, answer.one(b"x-agentgateway-reason")), (401, "bad_key"))
+
     async def test_broken(self) -> None:
         """Of a broken file every mistake is logged, an alert says so, and nothing has changed."""
         running = await self.running("agents: {tester: {rate_limit: never}}\nstor: 'memory:'")

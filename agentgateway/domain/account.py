@@ -129,13 +129,11 @@ class Account:
         """None where `amount` may be reserved; else the cap in its way. A cap that is exhausted lets nothing pass."""
         if not self.capped:
             return None
-        calls = self._open
-        held = max(calls.reserved + amount, calls.exposed + (amount > 0))
-        if not self.limits.leave(now, held):
-            return self.limits.in_the_way(now, held, calls.reserved)
-        if self.share is not None and not self.share.covers(now, held):
+        held = self.held_with(amount)
+        cap = self.limits.in_the_way(now, held, self._open.reserved)
+        if cap is None and self.share is not None and not self.share.covers(now, held):
             return self.tightest(now)
-        return None
+        return cap
 
     def held_with(self, amount: int) -> int:
         """What all calls hold together with one more of `amount`, as caps see it."""
@@ -175,8 +173,8 @@ class Account:
             return worst
         estimate = self.estimate
         if self.share is None and estimate.mean:  # mostly there is room for what is usual
-            amount = min(worst, estimate.mean + 2 * estimate.deviation)
-            if not self.capped or self.limits.left(now) - self._open.reserved >= max(amount, 1):
+            amount = min(worst, estimate.amount)
+            if not self.capped or self.left(now) >= max(amount, 1):
                 return amount
         return self.quoted(worst, self.room(now))
 

@@ -43,20 +43,17 @@ class TokenBucket:
 
     def available(self, now: float) -> int:
         """Whole tokens that can be taken now; 0 in debt."""
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         return max(0, self._level // self._token)
 
     def debt(self, now: float) -> int:
         """Tokens owed, in whole tokens rounded up; 0 where nothing is owed."""
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         return max(0, -(self._level // self._token))
 
     def wait(self, now: float, n: int = 1) -> float:
         """Seconds until `n` can be taken, 0 for now; for more than the burst, until the bucket is full."""
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         count = self.rate.count
         missing = (n if n < count else count) * self._token - self._level
         return -(-missing // count) / _NS if missing > 0 else 0.0
@@ -78,21 +75,18 @@ class TokenBucket:
 
     def charge(self, now: float, n: int) -> None:
         """Take `n` that have been used already, whatever is there: below zero it is a debt, paid off by the refill."""
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         self._level -= n * self._token
 
     def give_back(self, now: float, n: int = 1) -> None:
         """Put `n` taken but not used back; never above the burst."""
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         self._level = min(self._level + n * self._token, self._burst)
 
     def reconfigure(self, rate: Rate, now: float) -> None:
         """Go by another rate from now on; the bucket stays as full as it was, in proportion."""
         fresh = TokenBucket.full(rate, now)
-        if now != self._asked:
-            self._refill(now)
+        self._refill(now)
         self._level = self._level * fresh._burst // self._burst
         self._measure(rate)
 
@@ -102,6 +96,8 @@ class TokenBucket:
         self._burst = rate.count * self._token
 
     def _refill(self, now: float) -> None:
+        if now == self._asked:
+            return
         self._asked = now
         at = round(now * _NS)
         if at > self._seen:

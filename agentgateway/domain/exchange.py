@@ -54,7 +54,7 @@ class Exchange(msgspec.Struct, eq=False):
     """The whole body, once it is there; None where it streams through or has not arrived."""
     body_pending: bool = False
     """Whether (more of) the body is still to come."""
-    derived: dict[str, Any] | None = None
+    derived: dict[object, Any] | None = None
     """What was made of the head alone, by whose it is: calls with the very same head share it. None: it may not recur."""
 
     # identify

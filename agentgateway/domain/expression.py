@@ -19,7 +19,7 @@ import attrs
 from agentgateway.domain.grammar import Piece, parse
 from agentgateway.domain.lexicon import NAMES, ExpressionError
 
-__all__ = ["NAMES", "Condition", "ExpressionError", "compile_condition", "nowhere"]
+__all__ = ["NAMES", "Condition", "ExpressionError", "compile_condition", "none_holds_of"]
 
 _UNKNOWN: Final = (TypeError, ZeroDivisionError, OverflowError, AttributeError)
 
@@ -76,8 +76,8 @@ def compile_condition(text: str) -> Condition:
 
 
 @lru_cache(256)
-def nowhere(sources: tuple[str, ...]) -> Callable[[object], bool]:
-    """A function that is true of facts of which none of these conditions holds; not of all of them, but of nearly all.
+def none_holds_of(sources: tuple[str, ...]) -> Callable[[object], bool]:
+    """A function that says of facts whether none of these conditions holds; False may also mean that each has to be asked.
 
     All in one: asking each condition by itself costs more than the conditions do. `sources` are of compiled conditions.
     """

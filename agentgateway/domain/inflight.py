@@ -48,11 +48,9 @@ class InFlight:
 
     def change(self, reservation: Reservation, amount: int, accrued: int, risk: int) -> None:
         """Other numbers for a call in flight."""
-        self.reserved += amount - reservation.amount
-        self.accrued += accrued - reservation.accrued
-        self.at_risk += risk - reservation.risk
-        self.exposed += max(amount, risk) - max(reservation.amount, reservation.risk)
+        self._sum(reservation, -1)
         reservation.amount, reservation.accrued, reservation.risk = amount, accrued, risk
+        self._sum(reservation, 1)
 
     def accrue(self, reservation: Reservation, amount: int, accrued: int) -> None:
         """A call in flight holds `amount` and has cost `accrued`; nothing is at risk any more, its answer has begun."""

@@ -48,13 +48,9 @@ class Limits:
             self._look_up(now)
         return self._left
 
-    def leave(self, now: float, held: int) -> bool:
-        """Whether calls may hold so much together. There must be a cap; one that is spent up lets nothing pass."""
-        return 0 < (self._left if self._since <= now < self._until else self.left(now)) >= held
-
     def in_the_way(self, now: float, held: int, reserved: int) -> Cap | None:
         """None where calls may hold so much together; else the cap that forbids it. One that is spent up forbids all."""
-        if self.leave(now, held):
+        if 0 < self.left(now) >= held:
             return None
         for limit in self._limits:
             spent = limit.tally(now).cost

@@ -11,7 +11,7 @@ from typing import Final, Self, cast
 import attrs
 
 from agentgateway.config.schema import Policy, PolicyAction, Rate
-from agentgateway.domain.expression import Condition, compile_condition, nowhere
+from agentgateway.domain.expression import Condition, compile_condition, none_holds_of
 from agentgateway.domain.lent import Bucket, Make, own_bucket
 
 DEFAULT_COOLDOWN: Final = 300.0
@@ -108,7 +108,7 @@ class AgentRules:
 
     def __attrs_post_init__(self) -> None:
         self._overruled = any(rule.overruled for rule in self.rules)
-        self._none_holds = nowhere(tuple(rule.condition.source for rule in self.rules))
+        self._none_holds = none_holds_of(tuple(rule.condition.source for rule in self.rules))
 
     def evaluate(self, facts: object, now: float) -> Verdict:
         """What they say of `facts` (see `expression.NAMES`). `now` is of a monotonic clock, in seconds."""

@@ -30,7 +30,7 @@ class Choose(Quiet):
         if targets[0].rates is None and surface is not None and surface.billable and (exchange.model or surface.owed):
             return _unpriced(exchange.model)
         waits = [may_try(exchange, target, now) for target in targets]
-        if waits != [None] and waits.count(None) < len(waits):
+        if waits.count(None) < len(waits):
             targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
             if not targets:
                 return _open(names, min(wait for wait in waits if wait is not None))

@@ -36,11 +36,11 @@ class Identify(Quiet):
         derived = exchange.derived
         if derived is None:
             return self._identify(exchange, now)
-        known: Identified | None = derived.get("identify")
+        known: Identified | None = derived.get(Identified)
         if known is None or known.keys is not self._fleet.by_key:
             answer = self._identify(exchange, now)
             if answer is None:
-                derived["identify"] = self._known(exchange)
+                derived[Identified] = self._known(exchange)
             return answer
         exchange.agent = known.agent
         exchange.agent_id = known.agent.config.id

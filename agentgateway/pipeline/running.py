@@ -1,7 +1,7 @@
 """What a stream has cost so far, asked after each of its chunks.
 
 Between two chunks of text only the output has grown, and its price is a straight line: what all else costs is reckoned
-once, and again when the answer has said more of its usage, when it is of another model, or when a price may have changed.
+once, and again when the answer has said more of its usage or of how it is served, or when a price may have changed.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,15 @@ class Running:
     """The cost of one stream; `cost` is what `Reckoner.so_far` says."""
 
     __slots__ = (
-        *("_exchange", "_fixed", "_minute", "_output", "_reading", "_reckoner", "_straight"),
-        *("_context", "_model", "_usage"),
+        "_context",
+        "_exchange",
+        "_fixed",
+        "_minute",
+        "_output",
+        "_reading",
+        "_reckoner",
+        "_straight",
+        "_usage",
     )
 
     def __init__(self, reckoner: Reckoner, exchange: Exchange, reading: Reading) -> None:
@@ -32,7 +39,6 @@ class Running:
         self._exchange = exchange
         self._reading = reading
         self._usage: Usage | None = None
-        self._model: str | None = None
         self._context: Mapping[str, str] | None = None
         self._straight = False
         self._fixed = self._output = 0
@@ -42,25 +48,19 @@ class Running:
     def cost(self, now: Moment) -> int:
         """Nano-dollars by now."""
         reading, usage = self._reading, self._reading.usage
-        if (
-            usage != self._usage
-            or reading.model != self._model
-            or reading.context != self._context
-            or now.wall // _MINUTE != self._minute
-        ):
+        if usage != self._usage or reading.context != self._context or now.wall // _MINUTE != self._minute:
             self._begin(now)
-        if not self._straight or reading.failed or reading.later or reading.blind:
+        if not self._straight or reading.later or reading.blind:
             return self._reckoner.so_far(self._exchange, reading, now)
         output = max(usage.output, -(-reading.sent_chars // CHARS_PER_TOKEN))
         return self._exchange.lost + (self._fixed + output * self._output + PER // 2) // PER
 
     def _begin(self, now: Moment) -> None:
-        """Where the line begins, from here on."""
+        """Where the line begins, from here on; there is none while nothing of the usage is said."""
         exchange, reading = self._exchange, self._reading
-        self._reckoner.so_far(exchange, reading, now)
-        self._usage, self._minute = copy(reading.usage), now.wall // _MINUTE
-        self._model, self._context = reading.model, reading.context
-        self._straight = exchange.rates is not None and reading.owed and reading.usage.total > 0
-        if exchange.rates is not None and exchange.asked is not None and self._straight:
+        self._reckoner.so_far(exchange, reading, now)  # finds the rates
+        self._usage, self._context, self._minute = copy(reading.usage), reading.context, now.wall // _MINUTE
+        self._straight = exchange.rates is not None and reading.usage.total > 0
+        if self._straight and exchange.rates is not None and exchange.asked is not None:
             usage, _ = settle(reading, exchange.asked, exchange.body_size, False)
             self._fixed, self._output = exchange.rates.line(usage)

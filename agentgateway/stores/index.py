@@ -18,8 +18,8 @@ from agentgateway.domain.logquery import LogQuery, millis
 TRIM_STEP: Final = 5_000
 """Rows deleted at once, at least; more where more came in."""
 
-AT_ONCE: Final = (256, 64, 16, 4, 1)
-"""Rows inserted by one statement: as many as there are; each size is compiled once."""
+AT_ONCE: Final = (240, 60, 15, 4, 1)
+"""Rows inserted by one statement, of which each size is compiled once. SQLite may allow no more than 999 values in one."""
 # One statement for many rows: with one each, the interpreter's lock is passed to and fro between this thread and the one
 # that serves calls, twice a row, which costs more than the rows do.
 _INSERT: Final = {

@@ -60,9 +60,10 @@ class Upstream:
         derived, config = exchange.derived, exchange.agent.config
         if derived is None:
             return self._make_head(exchange, config)
-        head: Onward | None = derived.get(self.provider.name)
+        key = Onward, self.provider.name
+        head: Onward | None = derived.get(key)
         if head is None or head.upstream is not self or head.agent is not config:
-            head = derived[self.provider.name] = self._make_head(exchange, config)
+            head = derived[key] = self._make_head(exchange, config)
         return head
 
     def _make_head(self, exchange: Exchange, agent: AgentConfig) -> "Onward":

@@ -24,7 +24,7 @@ class RawHeaders(Headers):
         self._index: dict[bytes, list[bytes]] | None = None
         self._lowered = lowered
         self._block: bytes | None = None
-        self.derived: dict[str, Any] | None = None
+        self.derived: dict[object, Any] | None = None
         """What readers made of the fields, by whose it is, where the same head is expected again: they may keep it here."""
 
     @property
@@ -36,6 +36,7 @@ class RawHeaders(Headers):
 
     @property
     def _rawHeaders(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
+        self._block = None  # whoever asks may go on to change it
         if self._index is None:
             full = Headers()
             for name, value in self._fields or ():

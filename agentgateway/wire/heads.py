@@ -14,6 +14,8 @@ from agentgateway.wire.headers import RawHeaders, lowered
 
 LONGEST: Final = 4_096
 """Bytes of a head above which it is not remembered."""
+MOST_FIELDS: Final = 64
+"""Fields above which it is not."""
 KEPT: Final = 1_024
 """Heads that a server remembers; the one that came first is forgotten for one more."""
 PATIENCE: Final = 4
@@ -72,7 +74,7 @@ class Heads:
     def learn(self, data: bytes, method: bytes, uri: bytes, headers: RawHeaders) -> Head | None:
         """Remember the head of the request that `data` is, which was found to be in order; None: it is not of that kind."""
         end = data.find(b"\r\n\r\n") + 4
-        if not (4 <= end <= LONGEST and data.startswith(method + b" ")):
+        if not (4 <= end <= LONGEST and data.startswith(method + b" ")) or len(headers.pairs()) > MOST_FIELDS:
             return None
         found = _LENGTH.search(data, 0, end)
         if found is None or headers.lowered.get(b"content-length") != found[1]:

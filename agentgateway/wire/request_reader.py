@@ -51,9 +51,11 @@ class RequestReader(Protocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse a segment. What is wrong with it is in `_fault` then, and nothing behind that is parsed."""
+        if self._fault is not None:  # there may be more from this caller, while what came before is answered
+            return
         between = not self._in_head and self._incoming is None
         head, self._head = self._head, None
-        if head is not None and between:
+        if head is not None:  # then the last request ended with its segment
             body = head.body_of(data)
             if body is not None and len(body) <= self._server.limits.max_body_bytes:
                 self._head = head
@@ -66,18 +68,16 @@ class RequestReader(Protocol):
 
     def _again(self, head: Head, body: bytes) -> None:
         """A request that begins with a remembered head, its body with it."""
-        self._uri = head.uri
         channel: Channel = self  # type: ignore[assignment]
         whole = IncomingBody(len(body), self._throttle, self._server.room).arrived_at_once(body)
         self._queue.append(Request(channel, head.method, head.uri, b"HTTP/1.1", head.headers, len(body), whole))
 
     def _learn(self, data: bytes, request: Request) -> None:
-        """Remember the head of a request that was all of a segment, if it is of the kind that comes again."""
-        headers = raw(request.requestHeaders)
+        """Remember the head of a request that came by itself, body and all, if it is of the kind that comes again."""
         usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and request.length and request.body.whole
-        if usual and self._fault is None and b"expect" not in headers.lowered:
+        if usual and self._fault is None:
             self._patience -= 1
-            self._head = self._server.heads.learn(data, request.method, request.uri, headers)
+            self._head = self._server.heads.learn(data, request.method, request.uri, raw(request.requestHeaders))
 
     def _read(self, data: bytes) -> None:
         size = len(data)

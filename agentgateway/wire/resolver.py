@@ -110,18 +110,23 @@ class Resolver:
         return resolution
 
     def doubt(self, host: str) -> None:
-        """No connection to `host` came about: its addresses may be others by now, and whoever asks next waits for them."""
-        name = self._names.get(host.lower())
+        """No connection to `host` came about: its addresses may be others by now, so they are asked for at once."""
+        key = host.lower()
+        name = self._names.get(key)
         if name is not None and self._reactor.seconds() - name.since >= DOUBTED_AFTER:
-            name.since = float("-inf")
+            self._ask_again(key, name)
+
+    def _ask_again(self, key: str, name: Name) -> None:
+        if not name.looking:
+            name.looking = True
+            self._queue.append(key)
+            self._start()
 
     def _resolve(self, key: str, resolution: Resolution) -> None:
         name = self._names.get(key) or self._add(key)
         age = self._reactor.seconds() - name.since
-        if age >= FRESH and not name.looking:
-            name.looking = True
-            self._queue.append(key)
-            self._start()
+        if age >= FRESH:
+            self._ask_again(key, name)
         if name.targets and age < STALE:
             resolution.answer(name.targets)
         elif name.looking:

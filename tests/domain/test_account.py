@@ -1,6 +1,8 @@
 """One agent's budget, as its operator sees it."""
 
 import attrs
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.config.schema import Budget
@@ -203,6 +205,15 @@ class EstimateTests(SynchronousTestCase):
         spend(account_, 698)
         self.assertEqual(account_.quote(NOON, 5000), account_.room(NOON))
         self.assertIsNone(account_.fits(NOON, account_.quote(NOON, 5000)))
+
+    @given(st.integers(0, 90), st.lists(st.integers(0, 60), max_size=4), st.integers(0, 200))
+    def test_quoted(self, usual, held, worst):
+        """The short way to what is mostly quoted gives what the long way does, whatever is spent and held."""
+        account_ = account(ESTIMATE)
+        spend(account_, usual)
+        for number, amount in enumerate(held):
+            account_.hold(str(number), amount)
+        self.assertEqual(account_.quote(NOON, worst), account_.quoted(worst, account_.room(NOON)))
 
     def test_cut_at_the_cap(self):
         """A stream that reaches a cap is cut, and what it cost over it is told truthfully."""

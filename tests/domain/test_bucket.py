@@ -87,6 +87,13 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertEqual((bucket.available(400), bucket.wait(400)), (0, 6.0))
         self.assertEqual(bucket.available(406), 1)
 
+    def test_clock_to_and_fro(self):
+        """A clock that steps back and comes again refills from where it stepped to, as one that never was ahead."""
+        bucket = self.bucket(10, 60, 10.0)
+        bucket.charge(10.0, 10)
+        bucket.available(4.0)
+        self.assertEqual((bucket.available(10.0), bucket.available(10.0)), (1, 1))
+
     def test_reconfigure(self):
         """A changed limit keeps its fill level in proportion: half full stays half full."""
         bucket = self.bucket()

@@ -31,6 +31,23 @@ class InFlightTests(SynchronousTestCase):
         self.assertEqual((calls.reserved, calls.accrued, calls.at_risk, calls.exposed), (10, 0, 30, 30))
         self.assertEqual(([call.id for call in calls], "a" in calls, calls.get("b")), (["a"], True, None))
 
+    @given(st.lists(st.tuples(st.sampled_from("+~^-"), *(st.integers(0, 9) for _ in range(4))), max_size=15))
+    def test_any_order(self, steps: list[tuple[str, int, int, int, int]]) -> None:
+        """Whatever begins, changes, accrues and ends: each sum is that of the calls that are there."""
+        calls, there = InFlight(), list[Reservation]()
+        for number, (what, which, amount, accrued, risk) in enumerate(steps):
+            if what == "+" or not there:
+                there.append(calls.add(Reservation(str(number), "me", amount, accrued, risk)))
+            elif what == "~":
+                calls.change(there[which % len(there)], amount, accrued, risk)
+            elif what == "^":
+                calls.accrue(there[which % len(there)], amount, accrued)
+            else:
+                calls.remove(there.pop(which % len(there)))
+            found = calls.reserved, calls.accrued, calls.at_risk, calls.exposed
+            sums = [sum(getattr(call, name) for call in there) for name in ("amount", "accrued", "risk")]
+            self.assertEqual(found, (*sums, sum(max(call.amount, call.risk) for call in there)))
+
     def test_strangers(self) -> None:
         """A reservation that is over, or another's, is not among them."""
         calls = InFlight.of([Reservation("a", "me", 10)])

@@ -24,7 +24,8 @@ def said(account: Account, now: float, held: int) -> tuple[object, ...]:
 
 def answers(limits: Limits, now: float, held: int) -> tuple[object, ...]:
     """All that these answer."""
-    return limits.left(now), limits.in_the_way(now, held, held), limits.tightest(now, held)
+    tightest = limits.tightest(now, held)
+    return limits.left(now), limits.in_the_way(now, held, held), tightest, (tightest.remaining, tightest.resets_at)
 
 
 class LimitsTests(SynchronousTestCase):
@@ -37,6 +38,7 @@ class LimitsTests(SynchronousTestCase):
         for number, (seconds, cost, held) in enumerate(steps):
             now += seconds
             self.assertEqual(answers(account.limits, now, held), said(account, now, held))
+            self.assertEqual(account.limits.least(now, held), answers(account.limits, now, held)[-1])
             crossings = account.settle(now, account.hold(str(number), 0), cost)
             expected = [crossing for limit in account.limits for crossing in limit.crossings(now, cost, 0)]
             self.assertEqual(list(crossings), expected)

@@ -108,6 +108,18 @@ class PauseTests(SynchronousTestCase):
         self.assertEqual((rules.evaluate(BAD, 0).pause, rules.evaluate(BAD, 0).deny), (None, DENY))
         self.assertEqual([rules.evaluate(facts, 1).pause for facts in (GOOD, BAD)], [None, PAUSE])
 
+    def test_overruled_and_well_at_once(self):
+        """New trouble pauses also where the old one ceased before anybody asked; a reload does not forget an overruling."""
+        rules = bound(PAUSE)
+        rules.overrule(BAD)
+        self.assertEqual([rules.evaluate(facts, 1).pause for facts in (GOOD, BAD)], [None, PAUSE])
+        rules.overrule(BAD)
+        again = Rules.of([PAUSE]).bind("writer", (), rules)
+        self.assertEqual([again.evaluate(facts, 1).pause for facts in (BAD, GOOD, BAD)], [None, None, PAUSE])
+        again.overrule(BAD)
+        again = Rules.of([PAUSE]).bind("writer", (), again)
+        self.assertEqual([again.evaluate(facts, 1).pause for facts in (GOOD, BAD)], [None, PAUSE])
+
     def test_resumed_without_trouble(self):
         """An operator's resume while all is well takes nothing from a policy."""
         rules = bound(PAUSE)

@@ -53,6 +53,14 @@ class CeilingTests(SynchronousTestCase):
         self.assertEqual((asked.held, asked.need, asked.want), (0, 3 * CENT, 6 * CENT))
         self.assertIsNotNone(account.fits(NOW, 3 * CENT))
 
+    def test_quoted(self) -> None:
+        """Under `estimate` no more is quoted than was granted, however much the caps leave."""
+        account, share = account_of("estimate", max_cost_total=100 * CENT)
+        account.settle(NOW, account.hold("before", 0), 4 * CENT)
+        share.borrow(NOW, 4 * CENT, False)
+        grant(share, 5 * CENT)
+        self.assertEqual(account.quote(NOW, 50 * CENT), CENT)
+
     def test_granted(self) -> None:
         """What was granted can be held, to the last nano-dollar and no further."""
         account, share = account_of(max_cost_total=100 * CENT)

@@ -133,7 +133,7 @@ class IdentifyTests(SynchronousTestCase):
 
     def test_the_same_head_again(self) -> None:
         """Who sent a head that comes again is known at once, and asked again after the configuration has changed."""
-        config, derived = config_of(STRICT), dict[str, object]()
+        config, derived = config_of(STRICT), dict[object, object]()
         fleet = fleet_of(config)
         identify = Identify(fleet)
 
@@ -153,7 +153,7 @@ class IdentifyTests(SynchronousTestCase):
 
     def test_a_refused_head_again(self) -> None:
         """A head that was refused is looked at anew: an agent may have become known meanwhile."""
-        fleet, derived = fleet_of(config_of(STRICT)), dict[str, object]()
+        fleet, derived = fleet_of(config_of(STRICT)), dict[object, object]()
         for _ in range(2):
             exchange = call("/v1/x", b"", named(b"stranger"), derived=derived)
             self.assertIsInstance(Identify(fleet).check(exchange, NOW), Refusal)

@@ -143,7 +143,7 @@ agents: {coder: {provider: here}}
         self.config = config_of(self.CONFIG)
         self.fleet = fleet_of(self.config)
         self.upstreams.configure(self.config.providers)
-        self.derived: dict[str, Any] = {}
+        self.derived: dict[object, Any] = {}
 
     def make(self, provider: Provider) -> Any:
         """An agent, noted."""
@@ -168,5 +168,18 @@ agents: {coder: {provider: here}}
         self.fleet.configure(config_of(self.CONFIG.replace("provider: here", "provider: here, api_key: OWN")), NOW)
         self.assertEqual(self.send()[2].getRawHeaders(b"authorization"), [b"Bearer OWN"])
         self.fleet.configure(self.config, NOW)
+        self.assertEqual(self.send()[2].getRawHeaders(b"authorization"), [b"Bearer KEY"])
         self.upstreams.configure(config_of(self.CONFIG.replace("KEY", "NEW")).providers)
         self.assertEqual(self.send()[2].getRawHeaders(b"authorization"), [b"Bearer NEW"])
+
+    def test_any_name(self) -> None:
+        """A provider may be called as it likes."""
+        for name in ("identify", "upstream", "Onward"):
+            text = self.CONFIG.replace("here", name)
+            config = config_of(text)
+            self.upstreams.configure(config.providers)
+            fleet, derived = fleet_of(config), dict[object, Any]()
+            for _ in range(3):
+                exchange = call(CHAT, b"{}", (b"x-agent-id", b"coder"), derived=derived)
+                self.assertIsNone(Identify(fleet).check(exchange, NOW))
+                self.upstreams[name].send(exchange, None)

@@ -35,6 +35,15 @@ class RawHeadersTests(SynchronousTestCase):
         self.assertEqual(sorted(headers.pairs()), [(b"A", b"9"), (b"C", b"4")])
         self.assertEqual(headers.getRawHeaders("a"), ["9"])
 
+    def test_lines_of_what_was_changed(self) -> None:
+        """The lines are those of the fields as they are now, also where they were asked for before."""
+        headers = RawHeaders(PAIRS)
+        self.assertEqual(headers.block, b"X-b: 1\r\na: 2\r\nx-B: 3\r\n")
+        headers.setRawHeaders(b"a", [b"9"])
+        self.assertIn(b"A: 9\r\n", headers.block)
+        headers.removeHeader(b"a")
+        self.assertEqual(headers.block, b"X-B: 1\r\nX-B: 3\r\n")
+
     def test_a_copy_is_independent(self) -> None:
         """Changing a copy leaves the original alone."""
         headers = RawHeaders(PAIRS)

@@ -5,9 +5,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import server
+from twisted.web.resource import Resource
 
 from agentgateway.wire.headers import RawHeaders, lowered
-from agentgateway.wire.heads import KEPT, LONGEST, PATIENCE, Head, Heads
+from agentgateway.wire.heads import KEPT, LONGEST, MOST_FIELDS, PATIENCE, Head, Heads
 from tests.wire.doubles import Caller, Site, hello, hello_when_whole
 
 FIELDS = b"Host: a\r\nX-Agent-Id: writer\r\nAccept: */*\r\n"
@@ -75,6 +77,27 @@ class HeadsTests(SynchronousTestCase):
         self.assertIsNone(learned(post(b"one", more=b"A: " + b"b" * LONGEST + b"\r\n")))
         self.assertIsNone(learned(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
 
+    def test_many_fields(self) -> None:
+        """Nor are those with more fields than an SDK sends: small ones take twenty times the memory of their bytes."""
+        self.assertIsNotNone(learned(post(b"one", more=b"a:\r\n" * (MOST_FIELDS - 4))))
+        self.assertIsNone(learned(post(b"one", more=b"a:\r\n" * (MOST_FIELDS - 3))))
+
+    def test_another_request(self) -> None:
+        """A head is not remembered as another request's."""
+        data = post(b"one")
+        headers = RawHeaders([(b"Content-Length", b"3")], {b"content-length": b"3"})
+        other = RawHeaders([(b"Content-Length", b"4")], {b"content-length": b"4"})
+        self.assertIsNone(Heads().learn(data, b"PUT", b"/v1/messages", headers))
+        self.assertIsNone(Heads().learn(data, b"POST", b"/v1/messages", other))
+        self.assertIsNone(Heads().learn(b"\r\n" + data, b"POST", b"/v1/messages", headers))
+
+    def test_forgotten(self) -> None:
+        """Of what was forgotten, bytes that no head has say nothing either."""
+        head = learned(post(b"one"))
+        assert head is not None
+        head.forget()
+        self.assertIsNone(head.body_of(b"3\rabc"))
+
     def test_bounded(self) -> None:
         """So many are remembered; one that was pushed out is nobody's any more, and nothing of it is kept."""
         heads = Heads()
@@ -117,6 +140,42 @@ class ConnectionTests(SynchronousTestCase):
             caller.say(post(b"one", more=b"X-Request-Id: %d\r\n" % number))
         self.assertEqual(len(caller.server.heads), PATIENCE)
 
+    def test_one_behind_the_other(self) -> None:
+        """Of requests that came in one segment none lends its head to what comes later."""
+        caller = Caller(Site(hello))
+        caller.say(post(b"one", b"/a") + post(b"two", b"/b"))
+        caller.say(post(b"one", b"/a"))
+        caller.say(post(b"one", b"/a"))
+        self.assertEqual([request.uri for request in caller.site.requests], [b"/a", b"/b", b"/a", b"/a"])
+
+    def test_patience_comes_back(self) -> None:
+        """A caller whose head does come again may change it more often than one whose never does."""
+        caller = Caller(Site(hello))
+        for number in range(3 * PATIENCE):
+            for _ in range(2):
+                caller.say(post(b"one", b"/%d" % number))
+        self.assertEqual(len(caller.server.heads), 3 * PATIENCE)
+
+    def test_old_http(self) -> None:
+        """Callers who speak HTTP/1.0 and keep their connection are answered in it, however often the head comes."""
+        caller = Caller(Site(lambda request: request.finish(b"hello")))
+        data = b"POST /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\none"
+        self.assertNotIn(b"chunked", caller.say(data))
+        self.assertEqual(len(caller.server.heads), 0)
+
+    def test_management(self) -> None:
+        """A resource that changes a request's fields does not change those of the next request with the same head."""
+        caller = Caller(Site(hello))
+        for _ in range(2):
+            caller.say(post(b"one"))
+        request = caller.site.requests[-1]
+        kept = request.requestHeaders
+        request.process_by(server.Site(Resource()))
+        request.requestHeaders.setRawHeaders(b"x-agent-id", [b"another"])
+        caller.say(post(b"one"))
+        self.assertIs(caller.site.requests[-1].requestHeaders, kept)
+        self.assertEqual(kept.getRawHeaders(b"x-agent-id"), [b"writer"])
+
     def test_body_limit(self) -> None:
         """A body beyond the limit is refused behind a remembered head, too."""
         caller = Caller(Site(hello_when_whole), max_body_bytes=10)
@@ -136,7 +195,9 @@ class ConnectionTests(SynchronousTestCase):
 @st.composite
 def segments(draw: Any) -> list[bytes]:
     """Requests of one caller as they may arrive: usual ones, cut, joined, and damaged in any place."""
-    usual = st.builds(post, st.binary(max_size=30), st.sampled_from([b"/v1/messages", b"/b"]))
+    usual = st.builds(
+        post, st.sampled_from([b"one", b"three"]) | st.binary(max_size=30), st.sampled_from([b"/a", b"/b"])
+    )
     parts: list[bytes] = []
     for _ in range(draw(st.integers(1, 6))):
         data = draw(usual)

@@ -178,6 +178,18 @@ class LimitTests(SynchronousTestCase):
             answer(caller.site.requests[0], b"", 400)
             self.assertTrue(caller.wire.closed)
 
+    def test_nothing_behind_what_is_too_long(self) -> None:
+        """What comes behind a request that was too long is not looked at: no answer stands in another's place."""
+        caller = Caller(Site(), max_header_bytes=200)
+        caller.say(GET + b"\r\n")
+        caller.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        for number in range(10):
+            caller.say(b"T%d: " % number + b"x" * 50 + b"\r\n")
+        caller.say(b"\r\n")
+        caller.say(GET.replace(b"/ ", b"/behind ") + b"\r\n")
+        answer(caller.site.requests[0], b"")
+        self.assertNotIn(b"/behind", [request.uri for request in caller.site.requests])
+
     def test_trailers_are_not_passed_on(self) -> None:
         """Trailers are read and dropped."""
         caller = Caller(Site(hello))
