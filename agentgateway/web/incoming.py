@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from agentgateway.wire.body import StreamedBody, WholeBody
+from agentgateway.wire.outgoing import StreamedBody, WholeBody
 from agentgateway.wire.request import Request
 
 

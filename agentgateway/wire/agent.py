@@ -16,11 +16,11 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from agentgateway.wire.body import WholeBody
 from agentgateway.wire.connection import Connection
 from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import RawHeaders, pairs_of
 from agentgateway.wire.outbox import DIRECT, Outbox
+from agentgateway.wire.outgoing import WholeBody
 from agentgateway.wire.pool import ClientLimits, Pool
 
 STALE_WITHIN = 3.0

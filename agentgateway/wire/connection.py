@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from agentgateway.wire.body import WholeBody
 from agentgateway.wire.eager import eager_writer, tune
 from agentgateway.wire.errors import HeadTimeout, SilenceTimeout, UpstreamBroken
+from agentgateway.wire.outgoing import WholeBody
 from agentgateway.wire.response import Response
 from agentgateway.wire.response_reader import ResponseReader
 from agentgateway.wire.upload import Upload

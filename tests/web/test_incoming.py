@@ -7,8 +7,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.web.incoming import Incoming
-from agentgateway.wire.body import IncomingBody, StreamedBody, WholeBody
+from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.errors import BodyTooLarge
+from agentgateway.wire.outgoing import StreamedBody, WholeBody
 from agentgateway.wire.request import Request
 
 

@@ -13,10 +13,11 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from agentgateway.wire.agent import MAX_ORIGINS, Agent
-from agentgateway.wire.body import IncomingBody, StreamedBody, WholeBody
+from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.endpoints import make_endpoint
 from agentgateway.wire.errors import UpstreamBroken
 from agentgateway.wire.headers import RawHeaders
+from agentgateway.wire.outgoing import StreamedBody, WholeBody
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.server import Limits, Server
 from tests.wire.doubles import Caller, Receiver, Site, Upstream, receive, until

@@ -27,9 +27,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import URI, readBody
 
 from agentgateway.wire.agent import Agent
-from agentgateway.wire.body import WholeBody
 from agentgateway.wire.endpoints import BACKLOG, make_endpoint, with_backlog
 from agentgateway.wire.errors import BadCAFile, ConnectFailed, ConnectTimeout
+from agentgateway.wire.outgoing import WholeBody
 from agentgateway.wire.pool import ClientLimits
 from agentgateway.wire.resolver import Resolver
 from agentgateway.wire.server import Limits, Server

@@ -4,8 +4,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.wire.body import IncomingBody, StreamedBody
+from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.errors import CallerGone, HeadTimeout
+from agentgateway.wire.outgoing import StreamedBody
 from tests.wire.doubles import Upstream, receive
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

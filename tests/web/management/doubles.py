@@ -13,7 +13,7 @@ from zope.interface import implementer
 from agentgateway.config.load import load
 from agentgateway.domain.audit import AuditRecord, iso
 from agentgateway.service import GatewayService
-from agentgateway.wire.body import WholeBody
+from agentgateway.wire.outgoing import WholeBody
 
 TOKEN = "s3cret-of-the-operator"
 CONFIG = """
