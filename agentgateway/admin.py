@@ -76,6 +76,11 @@ class AdminToken:
             raise WrongToken(0.0)
 
     @property
+    def digest(self) -> bytes:
+        """Its SHA-256, by which it is known where it does not belong."""
+        return _digest(self._secret.value.encode())
+
+    @property
     def secret(self) -> Secret:
         """As a configuration may hold it."""
         return self._secret

@@ -42,6 +42,7 @@ class Desk:
         self._control: Root | None = None
         self._siblings: Siblings | None = None
         self.token = admin_token(live.config.gateway, alert)
+        live.fleet.admin = self.token.digest
         self.controls = Controls(live, books.append, alert)
         self.feed = Feed(reactor, live.listeners)
 

@@ -61,7 +61,7 @@ class GatewayService(MultiService):
     def __init__(self, config: Config, reactor: Any, place: Place | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
-        self._place = place
+        self._place, self._begun = place, config
         self._handed = {} if place is None else place.handed
         self._wall = time.time
         self.alerts = Alerts(lambda alert: self.webhooks.post(alert))
@@ -214,7 +214,7 @@ class GatewayService(MultiService):
         self.server.limits = server_limits(new.gateway)
         self.server.heads.clear()
         self.desk.metrics.counts.reserve(new.agents)
-        return changes(old, new)
+        return changes(old, new, self._begun)
 
     def _reload_on_signal(self) -> None:
         self.systemd.reloading()

@@ -31,14 +31,17 @@ _AT_START = (
 )
 
 
-def changes(old: Config, new: Config) -> dict[str, Any]:
-    """Names added, changed and removed in each table, other keys that changed, and those that need a restart."""
+def changes(old: Config, new: Config, begun: Config | None = None) -> dict[str, Any]:
+    """Names added, changed and removed in each table, other keys that changed, and those that need a restart.
+
+    These last are told as long as they differ from what the process has `begun` with (None: with `old`).
+    """
     told: dict[str, Any] = {table: _diff(getattr(old, table), getattr(new, table)) for table in _TABLES}
     told["policies"] = _diff({one.name: one for one in old.policies}, {one.name: one for one in new.policies})
     told["gateway"] = sorted(name for name in _AT_ONCE if getattr(old.gateway, name) != getattr(new.gateway, name))
     if old.unpriced_models != new.unpriced_models:
         told["gateway"].append("unpriced_models")
-    told["needs_restart"] = [path for path in _AT_START if _at(old, path) != _at(new, path)]
+    told["needs_restart"] = [path for path in _AT_START if _at(begun or old, path) != _at(new, path)]
     return told
 
 

@@ -46,6 +46,8 @@ class Fleet:
     ) -> None:
         self.ledger = ledger
         self.by_key: dict[bytes, AgentState] = {}
+        self.admin = b""
+        """The SHA-256 of the admin token: what is shown with it is for the gateway, never for a provider."""
         self._agents: dict[str, AgentState] = {}
         self._tell = tell
         self.alert = alert

@@ -13,6 +13,11 @@ from agentgateway.pipeline.onion import Answer, Quiet
 
 _SESSION = (b"x-claude-code-session-id", b"x-session-id", b"session-id", b"session_id")
 
+_FOR_US = (
+    "this path is not of the management API, so the call is a provider's, and the admin token was shown with it: no provider"
+    " gets that; see /api/openapi.json for the paths, without a slash at their end"
+)
+
 
 class Identified(msgspec.Struct, frozen=True):
     """Who sends a head, as long as the agents' keys are `keys` (that very object)."""
@@ -64,12 +69,14 @@ class Identify(Quiet):
         for name in _SESSION:
             if name in exchange.head:
                 exchange.session = _text(exchange.head[name])
-        if self._fleet.by_key:
-            for key in self._keys(exchange):
-                owner = self._fleet.by_key.get(sha256(key).digest())
-                if owner is not None:
-                    exchange.key_is_ours = True
-                    return self._found(exchange, owner)
+        for key in self._keys(exchange):
+            digest = sha256(key).digest()
+            if digest == self._fleet.admin:
+                return Refusal("bad_request", _FOR_US, status=404)
+            owner = self._fleet.by_key.get(digest)
+            if owner is not None:
+                exchange.key_is_ours = True
+                return self._found(exchange, owner)
         agent_id = claimed or named or ANONYMOUS
         agent = self._fleet.find(agent_id, now)
         if agent is None:

@@ -37,6 +37,7 @@ def refusal_answer(refusal: Refusal, dialect: Dialect, call_id: str) -> tuple[li
         (b"x-agentgateway-reason", refusal.reason.encode()),
         (b"x-should-retry", b"true" if refusal.retry else b"false"),
         (b"x-agentgateway-request-id", call_id.encode()),
+        (b"request-id" if dialect.name == "anthropic" else b"x-request-id", call_id.encode()),  # where its SDK looks
     ]
     if refusal.retry_after is not None:
         fields.append((b"retry-after", b"%d" % max(1, ceil(refusal.retry_after))))

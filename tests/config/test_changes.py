@@ -32,6 +32,12 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(told["gateway"], ["drain_timeout", "unpriced_models"])
         self.assertEqual(told["needs_restart"], ["gateway.listen"])
 
+    def test_restart_is_due_until_it_is_done(self) -> None:
+        """What needs a restart is told again while it is due, and no more once the file says again what runs."""
+        old, new = parse(OLD, "f", {}), parse(NEW, "f", {})
+        self.assertEqual(changes(new, new, old)["needs_restart"], ["gateway.listen"])
+        self.assertEqual(changes(new, old, old)["needs_restart"], [])
+
     def test_shared(self) -> None:
         """Other stores and another number of workers need a restart, and are named without what they say."""
         shared = "store: {live: 'redis://:secret@h', history: 'postgresql://h/d'}\n"

@@ -131,6 +131,17 @@ class IdentifyTests(SynchronousTestCase):
             assert isinstance(found, Exchange)
             self.assertEqual((found.uri_upstream, found.provider_named), (upstream, provider), uri)
 
+    def test_the_admin_token(self) -> None:
+        """What is shown the admin token is meant for the gateway: a mistyped path of its API takes it to no provider."""
+        fleet = fleet_of(config_of(OPEN))
+        fleet.admin = sha256(b"admin").digest()
+        for field in ((b"Authorization", b"Bearer admin"), (b"x-api-key", b"admin")):
+            exchange = call("/api/budget/writer/", b"{}", field, method="PUT")
+            answer = Identify(fleet).check(exchange, NOW)
+            assert isinstance(answer, Refusal)
+            self.assertEqual((answer.reason, answer.status, exchange.agent), ("bad_request", 404, None))
+        self.assertIsNone(Identify(fleet).check(call("/v1/x", b"", (b"x-api-key", b"another")), NOW))
+
     def test_the_same_head_again(self) -> None:
         """Who sent a head that comes again is known at once, and asked again after the configuration has changed."""
         config, derived = config_of(STRICT), dict[object, object]()

@@ -44,8 +44,14 @@ class RefusalAnswerTests(SynchronousTestCase):
             named = dict(fields)
             self.assertEqual(named.get(b"retry-after"), said)
             self.assertEqual((named[b"x-agentgateway-reason"], named[b"x-should-retry"]), (b"rate_limited", b"true"))
-            self.assertEqual(named[b"x-agentgateway-request-id"], b"agw_1")
+            self.assertEqual((named[b"x-agentgateway-request-id"], named[b"x-request-id"]), (b"agw_1", b"agw_1"))
             self.assertEqual(json.loads(body)["error"]["message"], "slowly")
+
+    def test_where_sdks_look_for_the_id(self) -> None:
+        """The record's id also stands where the SDK of the dialect finds what it calls the request's id."""
+        for name, field in (("anthropic", b"request-id"), ("openai", b"x-request-id"), ("google", b"x-request-id")):
+            fields, _ = refusal_answer(Refusal("rate_limited", "slowly", 1), DIALECTS[name], "agw_1")
+            self.assertEqual(dict(fields)[field], b"agw_1")
 
     def test_dialect(self) -> None:
         """Before anything is known of a call its path decides; prefixes do not count."""
