@@ -70,6 +70,7 @@ class Feed:
         came = yield from self._count(recent)
         yield from self._store(self._history.turn(self._live.moment().wall))
         if not self.viewers:
+            self.rows.forget()
             return
         changed: list[msgspec.Raw] = []
         gone: list[str] = []

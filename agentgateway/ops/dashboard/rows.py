@@ -28,6 +28,8 @@ MAX_SHOWN: Final = 5000
 MAX_CHANGED: Final = 400
 """Agents told of in one update; the rest follow in the next ones."""
 
+QUARTER: Final = 15 * MINUTE
+"""Seconds; hours and days begin with one of these, whatever the time zone."""
 LATE: Final = 10
 """Looks after which a row follows what flows with time alone: a rate limit that refills, an agent that falls idle."""
 
@@ -62,6 +64,8 @@ class _Row:
     """What the agent adds to the totals."""
     broken: tuple[tuple[str, State], ...]
     """Its circuits that are not closed, by provider."""
+    quarter: int
+    """The quarter of an hour of the latest look at what flows: in a new one that is not put off."""
     mark: tuple[Any, ...] = ()
     text: msgspec.Raw = _EMPTY
 
@@ -84,6 +88,10 @@ class Rows:
     """Looks so far."""
     _minute: int = 0
     """Of the latest look: with a new one a new hour or day may have begun, and all sums with it."""
+
+    def forget(self) -> None:
+        """Nobody looks, so rows would grow old: the next look makes them all anew."""
+        self._rows.clear()
 
     def all(self) -> list[msgspec.Raw]:
         """Every row, as of the latest look."""
@@ -120,17 +128,20 @@ class Rows:
     def _look_at(self, agent: AgentState, now: Moment, afresh: bool, changed: list[msgspec.Raw]) -> None:
         """`afresh`: sums may be others though nothing has happened."""
         name, broken = agent.config.id, _broken(agent, now) if agent.breakers else ()
-        mark, row = _mark(agent, broken), self._rows.get(name)
+        mark, row, quarter = _mark(agent, broken), self._rows.get(name), int(now.wall // QUARTER)
         if row is None:
             first = self._beat + len(self._rows) % LATE  # those that come together are looked at in turn
-            row = self._rows[name] = _Row(_flow(agent, now), first + LATE, _part(agent, now.wall), broken)
+            row = self._rows[name] = _Row(_flow(agent, now), first + LATE, _part(agent, now.wall), broken, quarter)
         else:
             happened = row.mark != mark
             if happened or afresh:
                 row.part, row.broken = _part(agent, now.wall), broken
-            if (not happened and self._beat < row.due) or len(changed) >= MAX_CHANGED:
+            due = self._beat >= row.due
+            if not (happened or due or quarter != row.quarter) or len(changed) >= MAX_CHANGED:
                 return
-            row.due, flow = self._beat + LATE, None if happened else _flow(agent, now)
+            row.quarter, flow = quarter, None if happened else _flow(agent, now)
+            if happened or due:  # else its turn stays, lest all have the same from now on
+                row.due = self._beat + LATE
             if not happened and flow == row.flow:
                 return
             row.flow = flow

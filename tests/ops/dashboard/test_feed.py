@@ -118,6 +118,22 @@ class FeedTests(SynchronousTestCase):
         run(self.feed)
         self.assertEqual({point.key for point in self.stored}, {"", "/openai", "coder"})
 
+    def test_back(self) -> None:
+        """Who comes when nobody has looked for long is shown how things are, not how they were."""
+        self.state.call("coder")
+        run(self.feed)
+        run(self.feed)
+        self.assertEqual(told(self.viewer)["gateway"]["calls_per_minute"], 1)
+        self.feed.leave(self.viewer)
+        for seconds, expected in ((120, (0, 0.25)), (3600, (0, 0.0))):
+            self.state.clock.advance(seconds)
+            run(self.feed)
+            self.feed.join(late := Onlooker())
+            run(self.feed)
+            coder = told(late)["agents"][0]
+            self.assertEqual((coder["calls_per_minute"], coder["cost_this_hour"]), expected)
+            self.feed.leave(late)
+
     def test_many(self) -> None:
         """Of a burst the newest records are told, and how many are left out."""
         for _ in range(RECENT + 30):

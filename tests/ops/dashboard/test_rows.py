@@ -58,6 +58,35 @@ class RowTests(SynchronousTestCase):
             self.assertEqual(sum("coder" in look(self.rows) for _ in range(LATE + 1)), 1)
         self.assertEqual([look(self.rows) for _ in range(2 * LATE)], 2 * LATE * [[]])
 
+    def test_hour(self) -> None:
+        """A new hour shows in all rows at once, or in the next updates where one cannot take them all."""
+        names = [f"a{number}" for number in range(2 * MAX_CHANGED + 10)]
+        state = State("agents: {" + ", ".join(f"{name}: {{}}" for name in names) + "}")
+        rows = Rows(state, History())
+        look(rows)
+        for name in names:
+            state.call(name)
+        while look(rows):
+            pass
+        state.clock.advance(3600)
+        told = [look(rows) for _ in range(3)]
+        self.assertEqual([len(update) for update in told], [MAX_CHANGED, MAX_CHANGED, 10])
+        self.assertEqual({name for update in told for name in update}, set(names))
+
+    def test_turns_stay(self) -> None:
+        """After a new hour rows are looked at in turn as before, not all of them at one time."""
+        names = [f"a{number}" for number in range(2 * LATE)]
+        state = State("agents: {" + ", ".join(f"{name}: {{rate_limit: 60/min}}" for name in names) + "}")
+        rows = Rows(state, History())
+        look(rows)
+        state.clock.advance(3600)
+        look(rows)
+        for name in names:
+            bucket = state.agent(name).bucket
+            assert bucket is not None
+            bucket.take(state.clock.seconds(), 60)
+        self.assertLessEqual(max(len(look(rows)) for _ in range(LATE)), 2)
+
     def test_all(self) -> None:
         """Everybody's row is there at any time."""
         self.assertEqual([json.loads(bytes(row))["id"] for row in self.rows.all()], ["coder", "writer"])
