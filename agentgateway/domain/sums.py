@@ -122,7 +122,7 @@ def gateway_of(views: Sequence[View], agents: int) -> dict[str, Any]:
 
 
 def _least(views: Sequence[View], name: str, by: str) -> Any:
-    given = [view[name] for view in views if view[name] is not None]
+    given = [known for view in views if (known := view.get(name)) is not None]  # an earlier version may not tell it
     return min(given, key=lambda one: one[by]) if given else None
 
 
@@ -162,6 +162,7 @@ def row_of(views: Sequence[View]) -> dict[str, Any]:
     every = ([{**cap, **_untold(view)} for cap in view["caps"]] for view in views)
     found["caps"] = [_cap_of(caps) for caps in zip(*every, strict=False)]
     found["paused"] = next((view["paused"] for view in views if view["paused"] is not None), None)
+    found["token_limit"] = _least(views, "token_limit", "available")
     found["spark"] = added(view["spark"] for view in views)
     return found
 

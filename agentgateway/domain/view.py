@@ -9,6 +9,7 @@ from agentgateway.domain.audit import iso
 from agentgateway.domain.breaker import Breaker
 from agentgateway.domain.caps import Cap
 from agentgateway.domain.facts import Facts
+from agentgateway.domain.lent import Bucket
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
 
@@ -45,7 +46,7 @@ def agent_view_of(agent: AgentState, now: Moment, caps: tuple[Cap, ...]) -> dict
         "in_flight": agent.in_flight,
         "last_call": iso(agent.last_call) if agent.last_call is not None else None,
         "budget": _budget_view(agent, caps),
-        "rate_limit": _rate_view(agent, now),
+        "rate_limit": rate_view(agent.bucket, now),
         "circuit_breaker": _circuit_view(agent, now),
     }
 
@@ -68,10 +69,9 @@ def _budget_view(agent: AgentState, caps: Iterable[Cap]) -> dict[str, Any]:
     }
 
 
-def _rate_view(agent: AgentState, now: Moment) -> dict[str, Any] | None:
-    if agent.bucket is None:
-        return None
-    return {"limit": str(agent.bucket.rate), "available": agent.bucket.available(now.monotonic)}
+def rate_view(bucket: Bucket | None, now: Moment) -> dict[str, Any] | None:
+    """A rate, and what can be taken of it now; None where there is none."""
+    return None if bucket is None else {"limit": str(bucket.rate), "available": bucket.available(now.monotonic)}
 
 
 def _circuit_view(agent: AgentState, now: Moment) -> dict[str, Any]:

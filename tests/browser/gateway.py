@@ -21,6 +21,11 @@ TOKEN = "the-admin-token-of-this-test"
 TEAM = ("researcher", "coder", "reviewer", "planner", "scribe", "lookout", "translator", "archivist")
 _MODELS = ("claude-sonnet-4-5", "claude-opus-4-1", "gpt-4o", "gpt-5", "gpt-4o-mini", "claude-haiku-4-5", "gpt-4o", "o3")
 
+_LIMITS: dict[str, dict[str, Any]] = {
+    **{"planner": {"rate_limit": "20/min"}, "scribe": {"token_limit": "100000/min"}},
+    "reviewer": {"max_concurrency": 5},
+}
+
 
 def config(gateway: int, dashboard: int, provider: int, state: str, agents: int, closed: bool = False) -> str:
     """Eight agents with names, and so many more."""
@@ -32,6 +37,7 @@ def config(gateway: int, dashboard: int, provider: int, state: str, agents: int,
             "tags": ["engineering" if number % 2 else "research"],
             "budget": {"max_cost_per_hour": (3.5, 3, 9, 12, 2.5, 15, 8, 25)[number], "max_cost_per_day": 60},
             "circuit_breaker": {"error_threshold": 3},
+            **_LIMITS.get(name, {}),
         }
     for number in range(agents):
         team[f"worker-{number:04d}"] = {"provider": "openai", "tags": ["batch"], "rate_limit": "60/min"}

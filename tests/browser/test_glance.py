@@ -54,6 +54,28 @@ class GlanceTests(BrowserTestCase):
         self.until(lambda: "7 agents" in self.text(".found"))
         self.assertNotIn("coder", [name.text for name in self.all("table.agents .name")])
 
+    def test_limits(self) -> None:
+        """Of an agent's limits the one that is nearest to refusing a call is shown; only who has none is without limit."""
+        for _ in range(2):
+            self.gateway.call("planner", "gpt-4o")
+        stream = self.gateway.stream("reviewer")
+        self.addCleanup(stream.close)
+        self.gateway.call("scribe", "gpt-4o")
+        self.open("agents")
+        self.until(lambda: self.left("reviewer") == "4 free\nof 5")
+        self.assertRegex(self.left("planner"), r"^1[89]\nof 20/min$")
+        self.assertRegex(self.left("scribe"), r"^\d+K tok\nof 100K/min$")
+        self.assertEqual(self.left("coder"), "no limit")
+        found = self.browser.execute_async_script(TIGHTEST)
+        self.assertEqual(found[:3], [None, ["0 tok", "of 1K/min", True], ["0 free", "of 2", True]])
+        self.assertEqual(found[3], ["5", "of 20/min", False])
+        self.assertEqual(found[4], "5 calls left of 20/min, 900 tokens left of 1000/min, 1 call of 2 at once")
+
+    def left(self, agent: str) -> str:
+        """What the table says is left of an agent's limits."""
+        rows = [row for row in self.all("table.agents tbody tr") if row.text.startswith(f"{agent}\n")]
+        return str(rows[0].find_element("css selector", "td.c-rate").text)
+
     def test_sort(self) -> None:
         """A column's head sorts by what it counts, the worst or most first; pressed again it turns the order round."""
         for _ in range(3):
@@ -99,6 +121,18 @@ GONE = """
 import("/state.js").then(({ apply, state: { gateway, providers } }) => {
   const news = { agents: [], gone: ["coder"], recent: [], alerts: [], omitted: 0 };
   apply({ type: "update", ts: new Date().toISOString(), gateway, providers, ...news });
+});
+"""
+TIGHTEST = """
+const done = arguments[0];
+import("/format.js").then(({ allowance, tightest }) => {
+  const of = (limit, available) => ({ limit, available });
+  const one = (rate_limit, token_limit, max_concurrency, in_flight) => (
+    { rate_limit, token_limit, max_concurrency, in_flight });
+  const calls = of("20/min", 5);
+  const all = one(calls, of("1000/min", 900), 2, 1);
+  const cases = [one(null, null, null, 1), one(calls, of("1000/min", 0), null, 1), one(calls, null, 2, 2), all];
+  done([...cases.map(tightest).map((found) => found && [found.left, found.of, found.none]), allowance(all)]);
 });
 """
 TIMES = """

@@ -233,7 +233,7 @@ const shown = [...document.querySelectorAll("table.agents :is(th, td, a, span)")
 return shown.filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth).map((one) => one.textContent);
 """
 WIDEST = """
-const widest = [["circuit .value", "half open"], ["rate .sub", "of 100/min"], ["forecast .value", "59 min"]];
+const widest = [["circuit .value", "half open"], ["rate .sub", "of 100K/min"], ["forecast .value", "59 min"]];
 for (const [where, words] of [...widest, ["total .value", "$0.084"], ["total .of", "of $50"]]) {
   for (const one of document.querySelectorAll(`td.c-${where}`)) one.textContent = words;
 }

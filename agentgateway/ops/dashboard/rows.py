@@ -18,7 +18,7 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import NANO
 from agentgateway.domain.series import MINUTE, SPARK, Series
 from agentgateway.domain.untold import is_untold, part, sums_of
-from agentgateway.domain.view import agent_view_of
+from agentgateway.domain.view import agent_view_of, rate_view
 from agentgateway.ops.dashboard.shared import Shared
 
 SLICE: Final = 10
@@ -186,7 +186,7 @@ def _flow(agent: AgentState, now: Moment) -> tuple[Any, ...]:
         *(hour.cost, hour.calls, account.day(wall).cost, round(account.call_pace.value(wall))),
         Facts(agent, wall).status,
         int(wall // MINUTE) if recent else 0,
-        agent.bucket.available(now.monotonic) if agent.bucket is not None else 0,
+        [one.available(now.monotonic) for one in (agent.bucket, agent.tokens) if one is not None],
         [breaker.errors(now.monotonic) for breaker in agent.breakers.values()],
     )
 
@@ -199,6 +199,7 @@ def row_view(agent: AgentState, series: Series | None, now: Moment) -> dict[str,
     view["cost_per_minute"] = account.cost_pace.value(now.wall) / NANO
     view["errors_this_hour"] = hour.errors
     view["tokens_this_hour"] = hour.tokens
+    view["token_limit"], view["max_concurrency"] = rate_view(agent.tokens, now), agent.config.max_concurrency
     view["caps"] = caps_view(caps, view["budget"]["resets_at"])
     view["paused"] = pause_view(agent)
     view["spark"] = series.spark(now.wall) if series is not None else []

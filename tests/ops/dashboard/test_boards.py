@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.link import Link
@@ -48,6 +49,25 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(self.look(), ({}, []))
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["in_flight"], 5)
         self.assertEqual(self.boards.head("update", "now", 7)["gateway"]["viewers"], 7)
+
+    def test_limits(self) -> None:
+        """Of an agent's tokens the least that any worker sees left is shown, beside one of an earlier version too."""
+        states = [State("agents: {coder: {token_limit: 1000/min, max_concurrency: 3}}") for _ in range(3)]
+        for number, (state, used) in enumerate(zip(states, (400, 700, 900), strict=True)):
+            tokens = state.agent("coder").tokens
+            assert tokens is not None
+            tokens.charge(0.0, used)
+            feed = feed_of(state)[0]
+            feed.join(Onlooker())
+            list(feed.run())
+            message = told(feed.snapshot().payload)
+            if number == 2:
+                earlier = json.loads(bytes(message.agents[0]))
+                del earlier["token_limit"], earlier["max_concurrency"]
+                message.agents = [msgspec.Raw(encode(earlier))]
+            self.boards.take(number, message)
+        row = self.look()[0]["coder"]
+        self.assertEqual((row["token_limit"]["available"], row["max_concurrency"]), (300, 3))
 
     def test_paces(self) -> None:
         """Of paces each worker knows its own; one of an earlier version, which lacks a number, counts as none."""

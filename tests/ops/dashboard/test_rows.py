@@ -87,6 +87,26 @@ class RowTests(SynchronousTestCase):
             bucket.take(state.clock.seconds(), 60)
         self.assertLessEqual(max(len(look(rows)) for _ in range(LATE)), 2)
 
+    def test_tokens_flow(self) -> None:
+        """A token limit that refills is told like a rate limit that does."""
+        state = State("agents: {coder: {token_limit: 60/min}}")
+        rows = Rows(state, History())
+        look(rows)
+        tokens = state.agent("coder").tokens
+        assert tokens is not None
+        tokens.charge(0.0, 30)
+        self.assertEqual(sum(look(rows) == ["coder"] for _ in range(LATE + 1)), 1)
+
+    def test_limits(self) -> None:
+        """A row tells what is left of the agent's calls and tokens, and how many calls may be under way at once."""
+        state = State("agents: {coder: {token_limit: 1000/min, max_concurrency: 3}, free: {}}")
+        tokens = state.agent("coder").tokens
+        assert tokens is not None
+        tokens.charge(0.0, 400)
+        rows = [row_view(state.agent(name), None, state.moment()) for name in ("coder", "free")]
+        found = [[row[key] for key in ("rate_limit", "token_limit", "max_concurrency")] for row in rows]
+        self.assertEqual(found, [[None, {"limit": "1000/min", "available": 600}, 3], [None, None, None]])
+
     def test_all(self) -> None:
         """Everybody's row is there at any time."""
         self.assertEqual([json.loads(bytes(row))["id"] for row in self.rows.all()], ["coder", "writer"])

@@ -31,8 +31,8 @@ function limitsCard(agent, detail) {
   const circuits = Object.entries(agent.circuit_breaker.providers).map(([name, one]) => fact(`Circuit to ${name}`, one.retry_at ? `${one.state}, tried again ${upTo(one.retry_at)}` : `${one.state.replace("_", " ")}, ${many(one.errors, "recent error")}`, { open: "bad", half_open: "warn" }[one.state]));
   return [h("h2", {}, "Limits"), h("dl", { class: "facts" },
     fact("Calls", agent.rate_limit ? `${Math.floor(agent.rate_limit.available)} calls left of ${agent.rate_limit.limit}` : "no limit"),
-    fact("Tokens", known(limits?.token_limit ?? "no limit")),
-    fact("At once", known(limits?.max_concurrency ? `${many(agent.in_flight, "call")} of ${limits.max_concurrency}` : "no limit")),
+    fact("Tokens", agent.token_limit ? `${count(agent.token_limit.available)} tokens left of ${agent.token_limit.limit}` : "no limit"),
+    fact("At once", agent.max_concurrency ? `${many(agent.in_flight, "call")} of ${agent.max_concurrency}` : "no limit"),
     fact("Falls back to", known(limits?.fallback.join(", ") || "nothing")),
     fact("Gateway key", known(limits?.needs_key ? "asked for" : "not asked for")), circuits)];
 }

@@ -2,7 +2,7 @@
 
 import { attr, bar, field, h, replace, say, select, sparkline, state as nothing, text } from "./dom.js";
 import { exporter } from "./export.js";
-import { capOf, count, dollars, forecast, limit, many, millis, number, outlook, percent, short, spending, WINDOW } from "./format.js";
+import { allowance, capOf, count, dollars, forecast, limit, many, millis, number, outlook, percent, short, spending, tightest, WINDOW } from "./format.js";
 import { justNow } from "./now.js";
 import { state } from "./state.js";
 
@@ -25,7 +25,7 @@ const COLUMNS = [
   ["latency", "Latency", (a) => a.p95_ms ?? -1, true, "Until the end of the answer, of its latest calls: the median, and what 95% stay below"],
   ["first", "First byte", (a) => a.ttfb_p95_ms ?? -1, true, "Until the answer begins, of its latest calls: the median, and what 95% stay below"],
   ["flight", "In flight", (a) => a.in_flight, true, "Calls that wait for the end of their answer"],
-  ["rate", "Rate left", (a) => a.rate_limit?.available ?? Infinity, false, "Calls that its rate limit allows at once"],
+  ["rate", "Rate left", (a) => tightest(a)?.part ?? Infinity, false, "What is left of its limit that is nearest to refusing a call: calls, tokens (tok), or places for calls under way (free)"],
   ["circuit", "Circuit", (a) => worst[a.circuit_breaker.state], false, "Open: its calls are not sent to a provider that keeps failing"],
 ];
 const NUMBERS = ["tokens", "errors", "latency", "first", "flight"];
@@ -107,10 +107,11 @@ class Row {
     text(pairs.first[1], agent.ttfb_p95_ms === null ? "" : `p95 ${millis(agent.ttfb_p95_ms)}`);
     text(plain.flight, number(agent.in_flight));
     plain.flight.dataset.kind = dim(agent.in_flight);
-    text(pairs.rate[0], agent.rate_limit ? number(Math.floor(agent.rate_limit.available)) : "no limit");
-    text(pairs.rate[1], agent.rate_limit ? `of ${agent.rate_limit.limit}` : "");
-    attr(pairs.rate[1], "title", agent.rate_limit?.limit);
-    pairs.rate[0].dataset.kind = agent.rate_limit ? (agent.rate_limit.available < 1 ? "warn" : "") : "dim";
+    const rate = tightest(agent);
+    text(pairs.rate[0], rate ? rate.left : "no limit");
+    text(pairs.rate[1], rate ? rate.of : "");
+    for (const one of pairs.rate) attr(one, "title", allowance(agent) || null);
+    pairs.rate[0].dataset.kind = rate ? (rate.none ? "warn" : "") : "dim";
     text(plain.circuit, agent.circuit_breaker.state.replace("_", " "));
     plain.circuit.dataset.kind = { open: "bad", half_open: "warn" }[agent.circuit_breaker.state] ?? "dim";
   }

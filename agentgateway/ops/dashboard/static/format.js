@@ -6,6 +6,7 @@ const DASH = "–";
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 4, minimumFractionDigits: 2 });
 const cents = new Intl.NumberFormat("en", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const brief = new Intl.NumberFormat("en", { notation: "compact" });
 const whole = new Intl.NumberFormat("en");
 
 export function dollars(value) {
@@ -100,6 +101,27 @@ export function outlook(agent) {
   if (cap === null) return "At its present pace no cap is reached before it resets.";
   if (seconds === 0) return `The cap ${WINDOW[cap.name]} is spent.`;
   return `At its present pace, ${dollars(agent.cost_per_minute)} a minute, the cap ${WINDOW[cap.name]} is reached in ${words}.`;
+}
+
+// The limit of calls that is nearest to refusing one: how much is left of how much. None without any.
+export function tightest(agent) {
+  const { rate_limit: rate, token_limit: tokens, max_concurrency: most } = agent;
+  const found = [];
+  const add = (left, all, word, per) => found.push({ part: left / all, none: left < 1, left: `${brief.format(left)}${word}`, of: `of ${brief.format(all)}${per}` });
+  const split = (limit) => [parseInt(limit, 10), limit.slice(limit.indexOf("/"))];
+  for (const [limit, word] of [[rate, ""], [tokens, " tok"]]) {
+    if (!limit) continue;
+    const [all, per] = split(limit.limit);
+    add(Math.floor(limit.available), all, word, per);
+  }
+  if (most) add(Math.max(0, most - agent.in_flight), most, " free", "");
+  return found.sort((a, b) => a.part - b.part)[0] ?? null;
+}
+
+// All of them, as a sentence.
+export function allowance(agent) {
+  const { rate_limit: rate, token_limit: tokens, max_concurrency: most } = agent;
+  return [rate && `${number(rate.available)} calls left of ${rate.limit}`, tokens && `${number(tokens.available)} tokens left of ${tokens.limit}`, most && `${many(agent.in_flight, "call")} of ${most} at once`].filter(Boolean).join(", ");
 }
 
 export const capOf = (agent, name) => agent.caps.find((cap) => cap.name === name) ?? null;
