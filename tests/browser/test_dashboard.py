@@ -217,7 +217,7 @@ class PictureTests(BrowserTestCase):
         for agent in (*("reviewer", "scribe", "planner", "archivist", "translator") * 3, "reviewer", "planner"):
             self.gateway.call(agent)
         for _ in range(3):
-            self.gateway.call("lookout", **{"x-standin-fault": "status-503"})
+            self.gateway.call("lookout", "claude-haiku-4-5", **{"x-standin-fault": "status-503"})
         self.gateway.pause("translator", "waits for a review of last night's batch")
         open_streams = [self.gateway.stream(agent) for agent in ("planner", "reviewer", "reviewer")]
         self.addCleanup(lambda: [stream.close() for stream in open_streams])

@@ -27,10 +27,10 @@ class AgentsTests(BrowserTestCase):
     def test_row(self) -> None:
         """A row tells who an agent is, what it costs of each cap, its pace, errors, times, limits and circuit."""
         for _ in range(3):
-            self.gateway.call("lookout", **{"x-standin-fault": "status-503"})
+            self.gateway.call("lookout", "claude-haiku-4-5", **{"x-standin-fault": "status-503"})
         self.open("agents")
         cells = self.until(lambda: self.cells("lookout"))
-        self.assertRegex(cells["c-agent"], r"lookout\ngpt-4o · \w+")
+        self.assertRegex(cells["c-agent"], r"lookout\nclaude-haiku-4-5 · anthropic$")
         self.assertRegex(cells["c-hour"], r"^≈?\$[\d.]+\s+of \$15$")
         self.assertRegex(cells["c-day"], r"^\$[\d.]+\s+of \$60$")
         self.assertRegex(cells["c-total"], r"^\$[\d.]+$")
