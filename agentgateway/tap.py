@@ -1,5 +1,6 @@
 """What `twistd agentgateway` and `twist agentgateway` need: the options, and the service made of them."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
+from agentgateway.config.addresses import arguments, tcp_endpoint
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config
 from agentgateway.errors import GatewayError
@@ -36,28 +38,59 @@ class CannotStartError(SystemExit, Exception):
     """Ends the process with a line and status 1. As an `Exception`, `twistd` tells it to whom has started a daemon, too."""
 
 
+def hindrance(error: Exception, config: Config) -> str:
+    """Why the gateway cannot listen: the key of the file it is about, and what to do where that is known."""
+    if not isinstance(error, CannotListenError):
+        return f"cannot listen: {error}"
+    reason: Any = error.socketError
+    if getattr(reason, "errno", None) == errno.EADDRINUSE:
+        return (
+            f"cannot listen: {_key(error, config)} is in use, by another gateway perhaps: stop that or change the key"
+        )
+    return f"cannot listen: {_key(error, config)}: {getattr(reason, 'strerror', None) or reason}"
+
+
+def _key(error: CannotListenError, config: Config) -> str:
+    """The key that names the place, and the place as it stands there."""
+    keys = [(endpoint, "gateway.listen") for endpoint in config.gateway.listen]
+    keys += [] if config.dashboard is None else [(config.dashboard.endpoint, "dashboard.port")]
+    keys += [] if config.admin.manhole is None else [(config.admin.manhole, "admin.manhole")]
+    for endpoint, key in keys:
+        _, given = arguments(endpoint)
+        if str(error.port) == given.get("port", given.get("address")) and given.get("interface", "") == (
+            error.interface or ""
+        ):
+            short = key == "dashboard.port" or endpoint == tcp_endpoint(error.port, error.interface or "")
+            return f"{key.replace('listen', 'port')} {error.port}" if short else f"{key} {endpoint}"
+    return f"{error.interface or ''}:{error.port}"
+
+
 @contextmanager
-def told() -> Iterator[None]:
+def told(config: Config | None = None) -> Iterator[None]:
     """What hinders a start becomes a line; Twisted's commands would show a traceback."""
     try:
         yield
     except GatewayError as error:
         raise CannotStartError(str(error))
     except (CannotListenError, OSError) as error:
-        raise CannotStartError(f"cannot listen: {error}")
+        raise CannotStartError(f"cannot listen: {error}" if config is None else hindrance(error, config))
 
 
 class Plain(MultiService):
     """The gateway as Twisted's commands start it."""
 
+    def __init__(self, config: Config) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._config = config
+
     def privilegedStartService(self) -> None:
         """Listen."""
-        with told():
+        with told(self._config):
             super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
         """Serve calls."""
-        with told():
+        with told(self._config):
             super().startService()  # type: ignore[no-untyped-call]
 
 
@@ -65,10 +98,10 @@ def makeService(options: Options) -> IService:
     """The gateway as one service; every mistake in the configuration is a line on stderr, and the exit status 1."""
     from twisted.internet import reactor
 
-    plain = Plain()  # type: ignore[no-untyped-call]
     with told():
         config = load(options["config"], os.environ)
         prepare(reactor)
+        plain = Plain(config)
         service_of(config, reactor).setServiceParent(plain)
     made: IService = plain
     return made

@@ -1,10 +1,14 @@
 """What twistd is given."""
 
+import errno
+import os
 from pathlib import Path
 
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.tap import Options, makeService
+from agentgateway.config.load import parse
+from agentgateway.tap import Options, hindrance, makeService
 
 
 class TapTests(SynchronousTestCase):
@@ -26,3 +30,36 @@ class TapTests(SynchronousTestCase):
         options.parseOptions(["-c", str(path)])
         error = self.assertRaises(SystemExit, makeService, options)
         self.assertIn(':1: agents.a.rate_limit: expected "<count>/<unit>"', str(error))
+
+
+class HindranceTests(SynchronousTestCase):
+    """What is said where the gateway cannot listen."""
+
+    def said(self, text: str, interface: str, port: object, number: int) -> str:
+        """The line for a place of the file `text` that cannot be had."""
+        error = CannotListenError(interface, port, OSError(number, os.strerror(number)))
+        return hindrance(error, parse(text, "gateway.yaml", {}))
+
+    def test_taken(self) -> None:
+        """A port that is in use is told by its key, and with what to do."""
+        text = "gateway: {port: 8080, host: 127.0.0.1}\ndashboard: {port: 4040, host: 127.0.0.1}\n"
+        what = "is in use, by another gateway perhaps: stop that or change the key"
+        for port, key in ((8080, "gateway.port"), (4040, "dashboard.port")):
+            said = self.said(text, "127.0.0.1", port, errno.EADDRINUSE)
+            self.assertEqual(said, f"cannot listen: {key} {port} {what}")
+
+    def test_endpoints(self) -> None:
+        """Of several endpoints the one is told that hinders; what no key is found for, by its address."""
+        text = "gateway: {listen: ['tcp:80', 'unix:/run/g.sock']}\nadmin: {manhole: 'unix:/run/m.sock'}\n"
+        for interface, port, key in (
+            ("", 80, "gateway.listen tcp:80"),
+            (None, "/run/g.sock", "gateway.listen unix:/run/g.sock"),
+            (None, "/run/m.sock", "admin.manhole unix:/run/m.sock:mode=600"),
+            ("10.0.0.7", 99, "10.0.0.7:99"),
+        ):
+            self.assertEqual(self.said(text, interface, port, errno.EACCES), f"cannot listen: {key}: Permission denied")
+
+    def test_other(self) -> None:
+        """What is no matter of an address is told as it is."""
+        said = hindrance(OSError(errno.EMFILE, "Too many open files"), parse("", "gateway.yaml", {}))
+        self.assertEqual(said, "cannot listen: [Errno 24] Too many open files")

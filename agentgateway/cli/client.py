@@ -43,10 +43,15 @@ class _Local(http.client.HTTPConnection):
 
 
 class Client:
-    """Calls one gateway; all methods raise Unreachable or Refused."""
+    """Calls one gateway; all methods raise Unreachable or Refused.
+
+    Reading on the gateway's own machine needs no token, and one that is another gateway's counts there as a guess. So
+    reads go without it until the gateway asks for it.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._asked_for_it = False
 
     def get(self, path: str) -> Any:
         """What a GET answers."""
@@ -68,10 +73,23 @@ class Client:
             raise Unreachable("the gateway broke the stream off: it has stopped, or this reader was too slow")
 
     def _ask(self, method: str, path: str, body: str | None = None, patient: bool = False) -> http.client.HTTPResponse:
+        token = self._target.token if method != "GET" or self._asked_for_it else None
+        response = self._send(method, path, token, body, patient)
+        if response.status == 401 and self._target.token and token is None:
+            response.close()
+            self._asked_for_it = True
+            response = self._send(method, path, self._target.token, body, patient)
+        if response.status >= 400:
+            self._refused(response)
+        return response
+
+    def _send(
+        self, method: str, path: str, token: str | None, body: str | None, patient: bool
+    ) -> http.client.HTTPResponse:
         target = self._target
         headers = {"Accept": "application/json", "Connection": "close"}
-        if target.token:
-            headers["Authorization"] = f"Bearer {target.token}"
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         connection = self._connection()
@@ -81,9 +99,7 @@ class Client:
             if patient and connection.sock is not None:
                 connection.sock.settimeout(None)
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"no gateway at {target.place}: {_why(error)} (is it running? agentgateway start)")
-        if response.status >= 400:
-            self._refused(response)
+            raise Unreachable(f"no gateway at {target.place}: {_why(error)} ({self._where_else()})")
         return response
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -115,8 +131,15 @@ class Client:
     def _token_hint(self) -> str:
         source, place = self._target.source, self._target.place
         if self._target.token:
-            return f"the gateway at {place} does not take the admin token from {source}"
+            return (
+                f"the gateway at {place} does not take the admin token from {source}: "
+                f"is that another gateway, the demo perhaps? give its -c, or set {TOKEN}"
+            )
         return f"the gateway at {place} wants its admin token, and there is none in {source}: set {TOKEN}"
+
+    def _where_else(self) -> str:
+        hint = "; if the port in the file was just changed: --url with the old one" if self._target.by_file else ""
+        return f"is it running? agentgateway start{hint}"
 
     def _no_gateway(self, status: int) -> Unreachable:
         return Unreachable(f"what answers at {self._target.place} is no agentgateway (HTTP status {status})")

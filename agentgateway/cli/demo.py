@@ -54,10 +54,12 @@ def _run(folder: Path, port: int, dashboard_port: int) -> None:
     provider: Any = reactor.listenTCP(0, standin, interface="127.0.0.1")
     path = folder / "gateway.yaml"
     path.write_text(demo_config(port, provider.getHost().port, str(folder), dashboard_port))
-    gateway = GatewayService(load(str(path), os.environ), reactor)
+    config = load(str(path), os.environ)
+    gateway = GatewayService(config, reactor)
     url = f"http://127.0.0.1:{port}"
     demo = Demo(reactor, provider, standin, gateway, Fleet(reactor, url))
-    run(demo, reactor, words(url, f"http://127.0.0.1:{dashboard_port}", path, _program(sys.argv[0])))
+    said = words(url, f"http://127.0.0.1:{dashboard_port}", path, _program(sys.argv[0]))
+    run(demo, reactor, config, lambda: said)
 
 
 def _program(ran: str) -> str:
@@ -105,7 +107,7 @@ class Narrator:
         self._refused[kind] += 1
         if (record.agent, kind) not in self._met:
             self._met.add((record.agent, kind))
-            self.say(f"  {record.agent}: {kind} ({record.status} {record.path})")
+            self.say(f"  {record.agent or 'no agent'}: {kind} ({record.status} {record.path})")
 
     def figures(self) -> None:
         """All so far, in one line."""

@@ -2,14 +2,23 @@
 
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
+import attrs
 import click
 
 from agentgateway.config.addresses import arguments
 from agentgateway.config.load import load
-from agentgateway.config.schema import Config
+from agentgateway.config.schema import Agent, Config
 from agentgateway.errors import GatewayError
+
+_LINES: Final = {
+    "anthropic": ("Anthropic SDK, Claude Code", "ANTHROPIC_BASE_URL={url}/agents/{agent}"),
+    "openai": ("OpenAI SDK", "OPENAI_BASE_URL={url}/agents/{agent}/v1"),
+    "google": ("Google Gen AI SDK", "GOOGLE_GEMINI_BASE_URL={url}/agents/{agent}"),
+}
+"""What points a client of each dialect at the gateway."""
 
 
 class StartError(GatewayError):
@@ -33,54 +42,103 @@ def command(path: str) -> None:
     from agentgateway.wiring import prepare
 
     prepare(reactor)
-    run(service_of(config, reactor), reactor, welcome(config))
+    service = service_of(config, reactor)
+    run(service, reactor, config, lambda: welcome(config, dict(_bound(service))))
 
 
-def run(service: Any, reactor: Any, words: str) -> None:
-    """Run `service` until a signal stops it; raises StartError where it cannot listen."""
+def run(service: Any, reactor: Any, config: Config, words: Callable[[], str]) -> None:
+    """Run `service` until a signal stops it, with `words` once it listens; raises StartError where it cannot."""
     from twisted.internet.error import CannotListenError
     from twisted.logger import globalLogBeginner, textFileLogObserver
+
+    from agentgateway.tap import hindrance
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     service.open()
     try:
         service.privilegedStartService()
     except (CannotListenError, OSError) as error:
-        raise StartError(f"cannot listen: {error}")
+        raise StartError(hindrance(error, config))
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    click.echo(words)
+    click.echo(words())
     reactor.run()
 
 
-def welcome(config: Config) -> str:
-    """What to do next, for somebody who sees it for the first time."""
-    places = [_place(endpoint) for endpoint in config.gateway.listen]
-    url = next((place for place in places if "//" in place), None)
-    known = "" if url else "\nHOST:PORT is where callers reach that; SDKs want a URL.\n"
-    url = url or "http://HOST:PORT"
-    agent = next((name for name in config.agents if name != "*"), "my-agent")
-    return f"""
-agentgateway is running on {", ".join(places)} with {config.path}
-{known}
-Point an agent at it; it may bring its own provider key:
-  Anthropic SDK, Claude Code   ANTHROPIC_BASE_URL={url}/agents/{agent}
-  OpenAI SDK                   OPENAI_BASE_URL={url}/agents/{agent}/v1
-  or send the header           x-agent-id: {agent}
+def _bound(service: Any) -> Iterator[tuple[str, int]]:
+    """The ports that `service` and its parts listen on, by endpoint: the system may have chosen them."""
+    from twisted.application.service import IServiceCollection
 
-No provider key at hand?  `make demo` (or `agentgateway demo`) shows it with a stand-in provider and a simulated fleet.
-"""
+    from agentgateway.ops.listening import Listening
+
+    if isinstance(service, Listening) and service.port is not None:
+        yield service.text, service.port
+    for part in service if IServiceCollection.providedBy(service) else ():
+        yield from _bound(part)
 
 
-def _place(endpoint: str) -> str:
+def welcome(config: Config, ports: Mapping[str, int] = {}) -> str:
+    """What to do next, for somebody who sees it for the first time; `ports` are those listened on, by endpoint."""
+    endpoints = config.gateway.listen
+    urls = [url for endpoint in endpoints if (url := _url(endpoint, ports)) is not None]
+    places = [_place(endpoint, ports) for endpoint in endpoints]
+    lines = [f"agentgateway is running on {', '.join(places)} with {config.path}"]
+    if config.dashboard is not None:
+        board = _url(config.dashboard.endpoint, ports)
+        where = f"{board}/" if board else "on " + _place(config.dashboard.endpoint, ports)
+        lines.append(f"The dashboard is {where}{_everywhere(config.dashboard.endpoint) if board else ''}")
+    lines += ["", *_advice(config, urls[0] if urls else "http://HOST:PORT")]
+    if not urls:
+        lines.append("HOST:PORT is where callers reach that; SDKs want a URL.")
+    demo = "`make demo` (or `agentgateway demo`) shows it with a stand-in provider and a simulated fleet."
+    return "\n".join(["", *lines, "", f"No provider key at hand?  {demo}", ""])
+
+
+def _advice(config: Config, url: str) -> Iterator[str]:
+    """How an agent calls: lines that work for the first one of the file."""
+    named = [agent for agent in config.agents.values() if agent.id != "*"]
+    if not config.agents:
+        yield f"No agent may call yet: name one under `agents` in {config.path}, then `agentgateway reload`."
+        return
+    agent = named[0] if named else attrs.evolve(config.agents["*"], id="my-agent")
+    yield f"Point an agent at it, {agent.id} for one:" if named else "Point an agent at it, by a name that you choose:"
+    apis = ["anthropic", "openai"] if agent.provider is None else [config.providers[agent.provider].api]
+    rows = [(name, line.format(url=url, agent=agent.id)) for name, line in map(_LINES.__getitem__, apis)]
+    if agent.key_sha256 is None:
+        rows.append(("or send the header", f"x-agent-id: {agent.id}"))
+    yield from (f"  {name:<28} {line}" for name, line in [*rows, ("API key", _api_key(agent, config))])
+
+
+def _api_key(agent: Agent, config: Config) -> str:
+    """What the client gives as its API key."""
+    if agent.key_sha256 is not None:
+        return "the agent's gateway key (`key` in the file)"
+    provider = None if agent.provider is None else config.providers[agent.provider]
+    if agent.api_key is not None or (provider is not None and provider.api_key is not None):
+        return "any: the provider's stands in the file"
+    return "the provider's own"
+
+
+def _place(endpoint: str, ports: Mapping[str, int]) -> str:
     """Where an endpoint listens: a URL as somebody on this machine would type it, or in words where there is none."""
+    url = _url(endpoint, ports)
+    if url is not None:
+        return url + _everywhere(endpoint)
     kind, given = arguments(endpoint)
     if kind == "systemd":
         return f"the {given['domain']} socket that systemd holds ({given.get('name') or 'index ' + given['index']})"
-    if kind == "unix":
-        return f"the UNIX socket {given['address']}"
-    if given["port"] == "0":
-        return "a port that the system chose"
+    return f"the UNIX socket {given['address']}" if kind == "unix" else "a port that the system chose"
+
+
+def _url(endpoint: str, ports: Mapping[str, int]) -> str | None:
+    kind, given = arguments(endpoint)
+    if kind in ("systemd", "unix"):
+        return None
+    port = ports.get(endpoint, int(given["port"]))
     host = given.get("interface", "")
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if kind == 'ssl' else 'http'}://{f'[{host}]' if ':' in host else host}:{given['port']}"
+    return f"{'https' if kind == 'ssl' else 'http'}://{f'[{host}]' if ':' in host else host}:{port}" if port else None
+
+
+def _everywhere(endpoint: str) -> str:
+    return " (on all interfaces)" if arguments(endpoint)[1].get("interface", "") in ("", "0.0.0.0", "::") else ""

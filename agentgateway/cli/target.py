@@ -36,6 +36,8 @@ class Target:
     token: str | None = attrs.field(default=None, repr=False)
     source: str = ""
     """Where the token comes from, or was looked for."""
+    by_file: bool = False
+    """Whether the place is what the configuration file says now, which may not be what it said when the gateway started."""
 
     @property
     def place(self) -> str:
@@ -50,7 +52,7 @@ def find(path: str, url: str | None, environ: Mapping[str, str]) -> Target:
         place = next((found for found in map(_place, gateway.listen) if found is not None), None)
         if place is None:
             raise NoTarget(f"{path} does not say where the gateway listens: give --url, or set {URL}")
-        return _with_token(Target(*place), gateway, token, environ)
+        return _with_token(Target(*place, by_file=True), gateway, token, environ)
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise NoTarget(f"expected a URL such as http://127.0.0.1:8080, got {url!r}")

@@ -24,9 +24,13 @@ class ListenError(GatewayError):
 
 
 class Listening(Service):
-    """Listens on `endpoint`, from the privileged start on. Both starts raise what hinders it, such as CannotListenError."""
+    """Listens on `endpoint`, from the privileged start on. Both starts raise what hinders it, such as CannotListenError.
 
-    def __init__(self, endpoint: IStreamServerEndpoint, factory: Any, reactor: Any) -> None:
+    `text` is what the endpoint was made of.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint, factory: Any, reactor: Any, text: str = "") -> None:
+        self.text = text
         self._endpoint, self._factory, self._reactor = endpoint, factory, reactor
         self._port: Any = None
         self._holds = False
@@ -39,6 +43,11 @@ class Listening(Service):
             if hasattr(found[0], "raiseException"):
                 found[0].raiseException()
             self._port = found[0]
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port, while it listens on one."""
+        return None if self._port is None else getattr(self._port.getHost(), "port", None)
 
     @property
     def descriptor(self) -> int:
@@ -84,8 +93,8 @@ def listening(endpoint: str, factory: Any, reactor: Any, handed: Mapping[str, in
     """
     try:
         if endpoint in handed:
-            return Listening(Handed(endpoint, handed[endpoint], reactor), factory, reactor)
-        return Listening(serverFromString(reactor, with_backlog(endpoint)), factory, reactor)
+            return Listening(Handed(endpoint, handed[endpoint], reactor), factory, reactor, endpoint)
+        return Listening(serverFromString(reactor, with_backlog(endpoint)), factory, reactor, endpoint)
     except LookupError:
         raise ListenError(
             f"cannot listen on {endpoint}: systemd has passed no such socket (is its .socket unit started?)"

@@ -22,12 +22,20 @@ class ClientTests(SynchronousTestCase):
     """One gateway."""
 
     def test_token(self):
-        """The token goes along."""
-        gateway = Scripted(self, {("GET", "/api/status"): (200, status())})
-        Client(Target(gateway.url, token="t")).get("/api/status")
-        self.assertEqual(gateway.asked[0][4], "Bearer t")
-        Client(Target(gateway.url)).get("/api/status")
-        self.assertIsNone(gateway.asked[1][4])
+        """A change carries the token; reading, which needs none on the machine itself, does not."""
+        gateway = Scripted(self, {("GET", "/api/status"): (200, status()), ("POST", "/api/reload"): (200, {})})
+        client = Client(Target(gateway.url, token="t"))
+        client.get("/api/status")
+        client.change("POST", "/api/reload")
+        self.assertEqual([asked[4] for asked in gateway.asked], [None, "Bearer t"])
+
+    def test_token_wanted(self):
+        """A gateway that wants the token for reading gets it when it says so, and from then on at once."""
+        gateway = Scripted(self, {("GET", "/api/status"): (401, problem("unauthorized", "no"))})
+        client = Client(Target(gateway.url, token="t"))
+        for _ in range(2):
+            self.assertRaises(Refused, client.get, "/api/status")
+        self.assertEqual([asked[4] for asked in gateway.asked], [None, "Bearer t", "Bearer t"])
 
     def test_behind_a_path(self):
         """A URL with a path has it in front of every path."""
@@ -40,12 +48,22 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 3)
         self.assertRegex(result.stderr, r"no gateway at http://127\.0\.0\.1:\d+: Connection refused \(is it running\?")
 
+    def test_port_changed(self):
+        """Where the file says the place, the port may be one that the gateway learns at a restart only: so --url helps."""
+        port, path = closed_port(), self.mktemp()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"gateway: {{port: {port}, host: 127.0.0.1}}\n")
+        result = run("status", "-c", path)
+        self.assertIn("if the port in the file was just changed: --url with the old one", result.stderr)
+        self.assertNotIn("just changed", run("status", "--url", f"http://127.0.0.1:{port}").stderr)
+
     def test_wrong_token(self):
         """A wrong token: where it came from; none: where it was looked for. Neither shows it."""
         gateway = Scripted(self, {("GET", "/api/status"): (401, problem("unauthorized", "no"))})
         result = gateway.run("status", AGENTGATEWAY_ADMIN_TOKEN="hush")
         self.assertEqual(result.exit_code, 1)
         self.assertIn("does not take the admin token from AGENTGATEWAY_ADMIN_TOKEN", result.stderr)
+        self.assertIn("is that another gateway, the demo perhaps? give its -c", result.stderr)
         self.assertNotIn("hush", result.output)
         self.assertIn("set AGENTGATEWAY_ADMIN_TOKEN", gateway.run("status").stderr)
 
