@@ -56,7 +56,7 @@ def _shown(client: Client, agent: str, json: bool) -> str:
         return as_json(client.get(agent_path("/api/budget", agent)))
     view = client.get(agent_path("/api/agents", agent))
     budget = view["budget"]
-    lines = [f"{safe(view['id'])}: {safe(view['pause_reason'] or view['status'])}"]
+    lines = [": ".join(safe(part) for part in (view["id"], view["status"], view["pause_reason"]) if part)]
     for name, cap in CAPS.items():
         resets = budget["resets_at"].get(_RESETS[name])
         until = f", resets at {safe(resets[:16].replace('T', ' '))} UTC" if resets else ""

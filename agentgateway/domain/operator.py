@@ -7,6 +7,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from agentgateway.domain.caps import CapName
 from agentgateway.domain.fleet import AgentState, Fleet
 from agentgateway.domain.lease import LARGEST_CAP
 from agentgateway.domain.moment import Moment
@@ -78,6 +79,13 @@ class StillSpent(Exception):
     """A budget paused the agent and is spent still, as `reason` says: it has to be raised; nothing was changed."""
 
     reason: str
+    caps: tuple[CapName, ...]
+    """All that are spent."""
+
+    @property
+    def or_wait(self) -> str:
+        """What else helps, as the end of a sentence: a total has no window that ends."""
+        return "" if "total" in self.caps else ", or wait until its window ends"
 
 
 @attrs.define
@@ -89,8 +97,10 @@ class CapTooLarge(Exception):
 
 def resume(fleet: Fleet, agent: AgentState, why: str, now: Moment) -> None:
     """Let the agent call again. Raises StillSpent."""
-    if agent.pause is not None and agent.pause.by == "budget" and agent.account.exhausted(now.wall) is not None:
-        raise StillSpent(agent.pause.reason)
+    if agent.pause is not None and agent.pause.by == "budget":
+        spent = tuple(cap.name for cap in agent.account.caps(now.wall) if cap.exhausted)
+        if spent:
+            raise StillSpent(agent.pause.reason, spent)
     fleet.resume(agent, why, now)
     fleet.watch_budget(agent, now)  # a budget spent while an operator's pause stood in front of it
 
@@ -106,7 +116,8 @@ def change_caps(fleet: Fleet, agent: AgentState, given: Mapping[str, int | None]
                 raise CapTooLarge(f"{name}: expected at most {LARGEST_CAP // NANO:,} dollars with a shared store")
     before = {name: getattr(agent.budget, name) for name in NewCaps.__struct_fields__}
     fleet.set_caps(agent, Caps(**{**before, **given}), now)
-    return ", ".join(f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items())
+    changed = [f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items() if cap != before[name]]
+    return ", ".join(changed) or "all caps as they were"
 
 
 def _money(nano: int | None) -> str:

@@ -33,6 +33,13 @@ class BudgetTests(SynchronousTestCase):
         self.assertIn("$4.25 remains", result.output)
         self.assertEqual([method for method, *_ in gateway.asked], ["GET"])
 
+    def test_paused(self):
+        """A paused agent is told as paused, with the reason."""
+        paused = agent(status="paused", pause_reason="test")
+        result = Scripted(self, {("GET", "/api/agents/writer"): (200, paused)}).run("budget", "writer")
+        self.assertEqual(result.output.splitlines()[0], "writer: paused: test")
+        self.assertEqual(self.gateway().run("budget", "writer").output.splitlines()[0], "writer: active")
+
     def test_change(self):
         """New caps go out exactly as they were typed; `none` lifts one."""
         gateway = self.gateway()

@@ -33,7 +33,8 @@ class OperatorTests(SynchronousTestCase):
         self.spend(5_000_000_000)
         self.fleet.watch_budget(self.agent, NOW)
         problem = self.assertRaises(StillSpent, resume, self.fleet, self.agent, "please", NOW)
-        self.assertEqual(problem.reason, "the budget of $5 per hour is spent")
+        self.assertEqual((problem.reason, problem.caps), ("the budget of $5 per hour is spent", ("hour",)))
+        self.assertEqual(problem.or_wait, ", or wait until its window ends")
         self.assertIsNotNone(self.agent.pause)
         told = change_caps(self.fleet, self.agent, {"max_cost_per_hour": 9_000_000_000}, NOW)
         self.assertEqual((told, self.agent.pause), ("max_cost_per_hour $5 -> $9", None))
@@ -56,6 +57,19 @@ class OperatorTests(SynchronousTestCase):
         problem = self.assertRaises(CapTooLarge, change_caps, fleet, agent, large, NOW)
         self.assertIn("max_cost_per_day: expected at most 9,000,000 dollars", problem.message)
         self.assertIsNone(agent.budget.max_cost_per_day)
+
+    def test_spent_in_total(self) -> None:
+        """A total has no window, so nobody is told to wait for its end."""
+        change_caps(self.fleet, self.agent, {"max_cost_total": 0}, NOW)
+        problem = self.assertRaises(StillSpent, resume, self.fleet, self.agent, "please", NOW)
+        self.assertEqual((problem.caps, problem.or_wait), (("total",), ""))
+
+    def test_unchanged(self) -> None:
+        """A cap that is given as it is already is no change, and is not told as one."""
+        told = change_caps(self.fleet, self.agent, {"max_cost_per_hour": 5 * 10**9, "max_cost_per_day": 10**9}, NOW)
+        self.assertEqual(told, "max_cost_per_day none -> $1")
+        told = change_caps(self.fleet, self.agent, {"max_cost_per_day": 10**9, "max_cost_total": None}, NOW)
+        self.assertEqual(told, "all caps as they were")
 
     def test_caps(self) -> None:
         """What is not given stays; none lifts a cap."""

@@ -55,7 +55,7 @@ class Actions:
         try:
             operator.resume(self._live.fleet, agent, why, self._live.moment())
         except operator.StillSpent as spent:
-            raise CannotDo(422, f"{spent.reason}: raise it, or wait until its window ends")
+            raise CannotDo(422, f"{spent.reason}: raise it{spent.or_wait}")
         return f"resumed: {why}"
 
     def _mend(self, agent: AgentState, why: str) -> str:

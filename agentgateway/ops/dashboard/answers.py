@@ -85,7 +85,7 @@ class Answer(Resource):
 
 
 def _told(request: Any, problem: CannotDo) -> dict[str, Any]:
-    request.setResponseCode(problem.status)
+    request.setResponseCode(problem.status, {422: b"Unprocessable Content"}.get(problem.status))  # Twisted has none
     return {"error": {"code": problem.status, "message": problem.message}}
 
 

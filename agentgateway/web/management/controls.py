@@ -5,7 +5,7 @@ who it was and what was before and after, and there is no provider, no model and
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -18,6 +18,9 @@ from agentgateway.domain.text import printable
 from agentgateway.errors import ConfigError
 from agentgateway.web.live import Live
 from agentgateway.web.management.problems import Problem
+
+_OPTIONS: Final = {"hour": "--hourly", "day": "--daily", "total": "--total"}
+"""Of `agentgateway budget`, by cap."""
 
 
 @attrs.frozen
@@ -49,8 +52,9 @@ class Controls:
         try:
             operator.resume(self._live.fleet, agent, reason, now)
         except operator.StillSpent as spent:
-            why = f"{spent.reason}: raise it (PUT /api/budget/{agent.id}), or wait until its window ends"
-            raise Problem(422, "budget_exceeded", why)
+            options = " ".join(f"{_OPTIONS[cap]} N" for cap in spent.caps)
+            how = f"agentgateway budget {agent.id} {options}, or PUT /api/budget/{agent.id}"
+            raise Problem(422, "budget_exceeded", f"{spent.reason}: raise it ({how}){spent.or_wait}")
         self._record(order, now, agent.id, f"{before} -> {_standing(agent)}: {reason}")
 
     def set_caps(self, order: Order, agent: AgentState, given: Mapping[str, int | None]) -> None:

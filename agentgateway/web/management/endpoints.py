@@ -109,7 +109,7 @@ class Endpoints:
     async def pause(self, asked: Asked) -> Answer:
         """Pause it."""
         agent, why = self._find(asked), parse(asked.body, asked.content_type, Why)
-        self._controls.pause(asked.order, agent, why.text("paused by an operator"))
+        self._controls.pause(asked.order, agent, why.text("by an operator"))
         return self._shown(agent)
 
     async def resume(self, asked: Asked) -> Answer:

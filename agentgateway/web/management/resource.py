@@ -143,7 +143,8 @@ def _values(request: Any) -> Headers:
 
 def send(request: Any, answer: Answer) -> None:
     """The whole answer, with its length; to HEAD without its body."""
-    request.setResponseCode(answer.status)
+    phrase = {422: b"Unprocessable Content"}.get(answer.status)  # Twisted has none for it
+    request.setResponseCode(answer.status, phrase)
     request.setHeader(b"Content-Type", answer.content_type)
     request.setHeader(b"Content-Length", b"%d" % len(answer.body))
     if request.method != b"HEAD":

@@ -30,8 +30,9 @@ store: "memory:"
 class Reply:
     """What came back."""
 
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, body, phrase=b""):
         self.status = status
+        self.phrase = phrase
         self.headers = headers
         self.body = body
 
@@ -92,7 +93,7 @@ class Api:
         response = self._testcase.successResultOf(asked)
         read = readBody(response)
         self.agent.flush()
-        return Reply(response.code, response.headers, self._testcase.successResultOf(read))
+        return Reply(response.code, response.headers, self._testcase.successResultOf(read), response.phrase)
 
     def get(self, path, **more):
         """GET it, as a caller on this machine would: without the token."""

@@ -43,7 +43,7 @@ class ChangeTests(SynchronousTestCase):
         api.ask("POST", "/api/agents/writer/pause")
         reply = api.ask("POST", "/api/agents/writer/resume")
         self.assertEqual((reply.status, reply.json["status"]), (200, "idle"))
-        self.assertIn("paused by operator (paused by an operator) -> active", api.live.tail[-1].reason)
+        self.assertIn("paused by operator (by an operator) -> active", api.live.tail[-1].reason)
 
     def test_resume_spent(self):
         """An agent whose budget is spent is not resumed but by raising it, and the answer says so."""
@@ -52,9 +52,23 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual(api.get("/api/agents/writer").json["status"], "paused")
         reply = api.ask("POST", "/api/agents/writer/resume")
         self.assertEqual((reply.status, reply.code), (422, "budget_exceeded"))
-        self.assertIn("PUT /api/budget/writer", reply.json["error"]["message"])
+        how = "agentgateway budget writer --total N, or PUT /api/budget/writer"
+        said = f"the budget of $0 in total is spent: raise it ({how})"
+        self.assertEqual(reply.json["error"]["message"], said)
         api.ask("PUT", "/api/budget/writer", {"max_cost_total": None})
         self.assertEqual(api.get("/api/agents/writer").json["status"], "idle")
+
+    def test_resume_spent_window(self):
+        """A cap with a window resets by itself, so waiting helps too; but not where the total is spent as well."""
+        api = Api(self)
+        api.ask("PUT", "/api/budget/writer", {"max_cost_per_hour": 0})
+        said = api.ask("POST", "/api/agents/writer/resume").json["error"]["message"]
+        self.assertIn("budget writer --hourly N, or PUT", said)
+        self.assertTrue(said.endswith("), or wait until its window ends"), said)
+        api.ask("PUT", "/api/budget/writer", {"max_cost_total": 0})
+        said = api.ask("POST", "/api/agents/writer/resume").json["error"]["message"]
+        self.assertIn("budget writer --total N --hourly N, or PUT", said)
+        self.assertTrue(said.endswith(")"), said)
 
     def test_budget(self):
         """Caps are exact; those that are not named stay; the log has both figures."""
@@ -85,6 +99,7 @@ class ChangeTests(SynchronousTestCase):
         api.write(CONFIG.replace("10/min", "10/fortnight").replace("coder: {{", "coder: {{colour: red, "))
         reply = api.ask("POST", "/api/reload")
         self.assertEqual((reply.status, reply.code), (422, "invalid_config"))
+        self.assertEqual(reply.phrase, b"Unprocessable Content")
         mistakes = reply.json["error"]["mistakes"]
         self.assertEqual([mistake["path"] for mistake in mistakes], ["agents.writer.rate_limit", "agents.coder.colour"])
         self.assertIn('expected "<count>/<unit>"', mistakes[0]["message"])
