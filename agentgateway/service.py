@@ -9,7 +9,6 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
-from twisted.web.client import Agent as WebAgent
 
 from agentgateway.books import Books
 from agentgateway.config.changes import changes
@@ -36,7 +35,7 @@ from agentgateway.ops.signals import Signals
 from agentgateway.ops.systemd import Notifier
 from agentgateway.ops.timers import timer
 from agentgateway.ops.traces import Traces
-from agentgateway.ops.webhooks import TIMEOUT, Webhooks
+from agentgateway.ops.webhooks import Webhooks, web_agent
 from agentgateway.pipeline import order
 from agentgateway.pipeline.onion import Onion
 from agentgateway.pipeline.reckon import Reckoner, warm
@@ -69,7 +68,7 @@ class GatewayService(MultiService):
         if self.membership is not None:
             self._wall = self.membership.clock.now
         now = self._moment()
-        self.webhooks = Webhooks(WebAgent(reactor, connectTimeout=TIMEOUT), reactor)
+        self.webhooks = Webhooks(web_agent(reactor), reactor)
         ledger = Ledger(Calendar.of(config.gateway.timezone))
         outbox = Outbox(reactor)
         self.books = Books(config, ledger, reactor, self._alerting("audit"), self._alerting("store"), outbox)

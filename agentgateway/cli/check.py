@@ -8,6 +8,7 @@ import attrs
 import click
 
 from agentgateway.config.builtin import BUILTIN
+from agentgateway.config.doubts import doubts
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config
 from agentgateway.errors import ConfigError
@@ -20,7 +21,7 @@ def command(path: str, as_json: bool) -> None:
     """Check the configuration file and exit.
 
     Every mistake is printed on a line of its own, with file, line, key and what was expected; the exit
-    status is then 1.
+    status is then 1. A file that is right, but perhaps not what was meant, is told with a warning on stderr.
     """
     try:
         config = load(path, os.environ)
@@ -31,6 +32,8 @@ def command(path: str, as_json: bool) -> None:
         click.echo(json.dumps({"ok": False, "file": path, "mistakes": mistakes}, indent=2))
         raise click.exceptions.Exit(error.exit_status)
     click.echo(json.dumps(summary(config), indent=2) if as_json else _for_people(config))
+    for doubt in () if as_json else doubts(config):
+        click.echo(f"warning: {doubt}", err=True)
 
 
 def summary(config: Config) -> dict[str, Any]:
@@ -48,6 +51,7 @@ def summary(config: Config) -> dict[str, Any]:
         "store": config.store,
         "shared": config.shared is not None,
         "workers": config.workers,
+        "warnings": list(doubts(config)),
         "books": [{"store": own.store, "audit": own.audit.log_file} for own in _books(config)],
     }
 

@@ -59,14 +59,17 @@ def command(common: Common, follow: bool, limit: int | None, **filters: Any) -> 
     asked |= {"format": "jsonl", "limit": limit if limit is not None else 10 if follow else 20}
     if follow:
         asked["follow"] = "true"
+    some = False
     try:
         for raw in common.client.lines(f"/api/logs?{urlencode(asked)}"):
-            record = _record(raw)
+            some, record = True, _record(raw)
             click.echo(as_json(record, None) if common.as_json else line(record))
     except KeyboardInterrupt:
         return
     if follow:
         raise Unreachable("the gateway has stopped")
+    if not some and not common.as_json:
+        click.echo("no records", err=True)
 
 
 def _record(raw: bytes) -> Any:

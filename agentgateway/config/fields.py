@@ -37,16 +37,17 @@ def short_form(table: Table) -> Mapping[str, Node]:
     """`listen` out of `host` and `port`."""
     short = {k: v for k, v in table.entries.items() if k in ("host", "port") and not is_null(v)}
     listen = table.entries.get("listen")
+    problems: list[Exception] = []
+    number = attempt(problems, lambda: port(short["port"])) if "port" in short else 8080
+    host = attempt(problems, lambda: addresses.host(short["host"])) if "host" in short else "0.0.0.0"
     if listen is None or is_null(listen):
-        problems: list[Exception] = []
-        number = attempt(problems, lambda: port(short["port"])) if "port" in short else 8080
-        host = attempt(problems, lambda: addresses.host(short["host"])) if "host" in short else "0.0.0.0"
         raise_all(problems)
         made = Items(table.line, table, "listen")
         made.items.append(Scalar(table.line, made, 0, addresses.tcp_endpoint(number or 0, host or "")))
         return {"listen": made}
     if short:
-        raise Wrong(listen, "either listen, or host and port", "both")
+        problems.append(Wrong(listen, "either listen, or host and port", "both"))
+    raise_all(problems)
     return {}
 
 
@@ -92,7 +93,8 @@ def otlp_endpoint(node: Node) -> str:
     """The URL of an OpenTelemetry collector; sending to it takes packages that are an extra."""
     url = addresses.base_url(node)
     if not exports_traces():
-        raise Wrong(node, 'the extra "otel" for it (twisted-agentgateway[otel])', "an installation without it")
+        package = "twisted-agentgateway[otel]; in a checkout, .venv/bin/pip install -e '.[otel]'"
+        raise Wrong(node, f'the extra "otel" for it ({package})', "an installation without it")
     return url
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from agentgateway.config.clashes import clashes
 from agentgateway.config.fields import dialects, is_null
 from agentgateway.config.schema import Config
 from agentgateway.config.secret import SecretReader
@@ -14,6 +15,9 @@ from agentgateway.errors import ConfigError, Mistake
 
 MAX_SUGGESTIONS = 100
 """Looking for the nearest word is slow; past this many mistakes nobody reads the suggestions."""
+
+SIMILAR = 0.65
+"""How much alike two words are, of 1, for one to have been meant by the other."""
 
 
 def load(path: str, environ: Mapping[str, str]) -> Config:
@@ -46,6 +50,7 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
         config = Structure(SecretReader(environ), dialects(root), state_dir).config(root)
     except (Wrong, ExceptionGroup) as error:
         raise ConfigError(_mistakes([*problems, *_leaves(error)], path))
+    problems += clashes(root, config)
     if problems:
         raise ConfigError(_mistakes(problems, path))
     state = config.gateway.state_dir.rstrip("/")
@@ -75,6 +80,6 @@ def _leaves(error: Exception) -> Iterator[Wrong]:
 
 def _mistakes(problems: Iterable[Wrong], file: str) -> Iterator[Mistake]:
     for index, wrong in enumerate(sorted(problems, key=lambda wrong: wrong.node.line)):
-        near = difflib.get_close_matches(wrong.word, wrong.options, 1) if index < MAX_SUGGESTIONS else []
+        near = difflib.get_close_matches(wrong.word, wrong.options, 1, SIMILAR) if index < MAX_SUGGESTIONS else []
         hint = f' (did you mean "{near[0]}"?)' if near else ""
         yield Mistake(file, wrong.node.line, wrong.node.path, wrong.expected + hint, wrong.got)

@@ -96,7 +96,8 @@ class UrlReader:
         if is_null(node):
             raise Wrong(node, expected, "nothing")
         if not self.installed(module):
-            raise Wrong(node, 'the extra "shared" for it (twisted-agentgateway[shared])', "an installation without it")
+            package = "twisted-agentgateway[shared]; in a checkout, .venv/bin/pip install -e '.[shared]'"
+            raise Wrong(node, f'the extra "shared" for it ({package})', "an installation without it")
         raw(node, expected)
         return self.secrets.secret(node)
 

@@ -92,7 +92,8 @@ def read_tree(text: str) -> tuple[Node, list[Wrong]]:
         place = _at(mark.line + 1 if mark else 0)
         if problem and "nesting depth" in problem:  # the parser has a limit of its own
             raise _too_deep(place)
-        raise Wrong(place, "YAML", f"a syntax error ({problem})")
+        tab = ": a tab? YAML wants spaces" if problem and "cannot start any token" in problem else ""
+        raise Wrong(place, "YAML", f"a syntax error ({problem}{tab})")
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
         raise Wrong(_at(line), "YAML in printable characters", "a control character")

@@ -13,6 +13,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
+from twisted.web.client import Agent, HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
@@ -27,6 +28,23 @@ WAITING: Final = 100
 
 class Failed(Exception):
     """A post came to nothing; the text says why, and no secret."""
+
+
+class _QuietFactory(_HTTP11ClientFactory):
+    """Twisted's own, without two log lines for every post."""
+
+    noisy = False
+
+
+class _QuietPool(HTTPConnectionPool):
+    _factory = _QuietFactory
+
+
+def web_agent(reactor: Any) -> IAgent:
+    """What webhooks are posted over: a connection a post."""
+    pool = _QuietPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
+    agent: IAgent = Agent(reactor, connectTimeout=TIMEOUT, pool=pool)
+    return agent
 
 
 class Webhooks:

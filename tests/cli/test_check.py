@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.cli.main import main
 
 RIGHT = """
+gateway: {host: 127.0.0.1}
 agents: {"*": {}, writer: {key: do-not-print-me}, reader: {}}
 providers: {mine: {api: openai, base_url: "https://x", api_key: do-not-print-me}}
 policies: [{name: p, condition: "error_rate > 0.5", action: pause}]
@@ -36,7 +37,7 @@ class CheckTests(SynchronousTestCase):
             "  agents     2 named (writer, reader), others by the template\n"
             "  providers  15, from this file: mine\n"
             "  policies   p\n"
-            "  listening  tcp:8080:interface=0.0.0.0\n"
+            "  listening  tcp:8080:interface=127.0.0.1\n"
             "  dashboard  off\n"
             "  audit log  in memory only\n"
             "  store      sqlite:.agentgateway/ledger.sqlite\n",
@@ -77,6 +78,18 @@ class CheckTests(SynchronousTestCase):
         """A large fleet is counted, not listed."""
         result = self.check("agents:\n" + "".join(f"  a{i}: {{}}\n" for i in range(20)))
         self.assertIn("20 named (a0, a1, a2, a3, a4, a5, a6, a7 and 12 more)", result.stdout)
+
+    def test_warnings(self):
+        """What is right but dangerous is a warning on stderr, for programs a text in `warnings`; the exit status is 0."""
+        open_to_all = RIGHT.replace("127.0.0.1", "0.0.0.0")
+        result = self.check(open_to_all)
+        self.assertEqual(result.exit_code, 0)
+        self.assertRegex(
+            result.stderr, "^warning: callers on other machines can call as any agent without a `key`.*\n$"
+        )
+        [said] = json.loads(self.check(open_to_all, "--json").stdout)["warnings"]
+        self.assertEqual(result.stderr, f"warning: {said}\n")
+        self.assertEqual(json.loads(self.check(RIGHT, "--json").stdout)["warnings"], [])
 
     def test_wrong(self):
         """Every mistake is a line on stderr; the exit status is 1."""

@@ -24,7 +24,7 @@ from tests.peers import ask, request
 from tests.reality.processes import listens, spawn
 
 
-def served(agent: str, reason: str | None = None) -> AuditRecord:
+def served(agent: str | None, reason: str | None = None) -> AuditRecord:
     """A call of `agent`, refused where a reason is given."""
     exchange = Exchange("agw_1", Moment(0, 0), "POST", "/v1/messages", ())
     exchange.agent_id, exchange.uri_upstream = agent, "/v1/messages"
@@ -48,6 +48,11 @@ class NarratorTests(SynchronousTestCase):
         for agent, reason in (("a", "rate_limited"), ("a", "rate_limited"), ("b", "rate_limited"), ("a", None)):
             self.narrator.hear(served(agent, reason))
         self.assertEqual(self.lines, ["  a: rate_limited (429 /v1/messages)", "  b: rate_limited (429 /v1/messages)"])
+
+    def test_nobody(self) -> None:
+        """A call that names no agent is told as that."""
+        self.narrator.hear(served(None, "unknown_agent"))
+        self.assertTrue(self.lines[0].startswith("  no agent: unknown_agent ("), self.lines)
 
     def test_figures(self) -> None:
         """The figures are sums over all calls, with what was refused and how often."""

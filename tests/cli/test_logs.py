@@ -31,6 +31,13 @@ class LogsTests(SynchronousTestCase):
         self.assertIn("coder", first)
         self.assertRegex(second, r"^2027-01-15 08:00:00  writer +200 ok +claude  10 in, 5 out  \$0\.0012  812 ms$")
 
+    def test_none(self):
+        """Where there is nothing to show that is said, apart from the output; programs get no lines, and no word."""
+        result = self.gateway().run("logs")
+        self.assertEqual((result.exit_code, result.stdout, result.stderr), (0, "", "no records\n"))
+        self.assertEqual(self.gateway().run("logs", "--json").output, "")
+        self.assertEqual(self.gateway(record()).run("logs").stderr, "")
+
     def test_filters(self):
         """Filters are those of the API."""
         gateway = self.gateway()

@@ -81,6 +81,7 @@ class StoreTests(SynchronousTestCase):
         for read in (reader.live, reader.history):
             wrong = self.assertRaises(Wrong, read, text("redis://h"))
             self.assertIn("twisted-agentgateway[shared]", wrong.expected)
+            self.assertIn(".venv/bin/pip install -e '.[shared]'", wrong.expected)
 
     def test_caps(self) -> None:
         """A cap above what a shared store counts exactly is refused there, and fine in a store of one's own."""

@@ -44,6 +44,17 @@ class MistakeTests(SynchronousTestCase):
         lines = [int(line.split(":")[1]) for line in found]
         self.assertEqual(lines, sorted(lines))
 
+    def test_listen_twice(self):
+        """A port that is none is told too where `listen` makes it one too many."""
+        found = mistakes("gateway: {port: 99999, listen: ['tcp:80']}")
+        self.assertEqual(
+            found,
+            [
+                ":1: gateway.port: expected a whole number from 0 to 65535, got 99999",
+                ":1: gateway.listen: expected either listen, or host and port, got both",
+            ],
+        )
+
     def test_several_in_one(self):
         """One agent may be wrong in several ways, and each is told."""
         found = mistakes(

@@ -254,6 +254,13 @@ workers: many
 shared: {}
 => :1: shared: expected a known key (did you mean "dashboard"?), got "shared"
 
+agents: {a: {provider: nope}}
+=> :1: agents.a.provider: expected a built-in provider or one of this file, got "nope"
+
+agents:
+	a: {}
+=> :2: expected YAML, got a syntax error (found character that cannot start any token: a tab? YAML wants spaces)
+
 a: [
 => :2: expected YAML, got a syntax error (did not find expected node content)
 

@@ -3,15 +3,17 @@
 import json
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
 from agentgateway.domain.alert import Alert
-from agentgateway.ops.webhooks import TIMEOUT, WAITING, Webhooks, body_of
+from agentgateway.ops.webhooks import TIMEOUT, WAITING, Webhooks, body_of, web_agent
 
 HOOK = "http://hook.test/path-is-secret"
 
@@ -77,6 +79,23 @@ class WebhooksTests(SynchronousTestCase):
         about = [line for line in self.logged if "hook.test" in line]
         self.assertEqual(len(about), 1)
         self.assertNotIn("secret", "".join(self.logged))
+
+    def test_quiet(self) -> None:
+        """A post that goes well leaves no word in the log."""
+        reactor = MemoryReactorClock()
+        webhooks = Webhooks(web_agent(reactor), reactor)
+        webhooks.post(attrs.evolve(alert(), webhook="http://127.0.0.1:9/hook"))
+        [(host, port, factory, timeout, _)] = reactor.tcpClients
+        self.assertEqual((host, port, timeout), ("127.0.0.1", 9, TIMEOUT))
+        factory.doStart()
+        connection = factory.buildProtocol(None)
+        transport = StringTransportWithDisconnection()
+        transport.protocol = connection
+        connection.makeConnection(transport)
+        self.assertIn(b"POST /hook HTTP/1.1", transport.value())
+        connection.dataReceived(b"HTTP/1.1 204 No Content\r\n\r\n")
+        factory.doStop()
+        self.assertEqual((webhooks.dropped, self.logged), (0, []))
 
     def test_close(self) -> None:
         """At the end what is being posted is given up, and nothing more is begun."""
