@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 import attrs
@@ -43,7 +44,7 @@ def command(path: str) -> None:
 
     prepare(reactor)
     service = service_of(config, reactor)
-    run(service, reactor, config, lambda: welcome(config, dict(_bound(service))))
+    run(service, reactor, config, lambda: welcome(config, ports(config, service)))
 
 
 def run(service: Any, reactor: Any, config: Config, words: Callable[[], str]) -> None:
@@ -65,30 +66,44 @@ def run(service: Any, reactor: Any, config: Config, words: Callable[[], str]) ->
     reactor.run()
 
 
-def _bound(service: Any) -> Iterator[tuple[str, int]]:
-    """The ports that `service` and its parts listen on, by endpoint: the system may have chosen them."""
+def _endpoints(config: Config) -> list[str]:
+    """The gateway's, and the dashboard's where there is one."""
+    return [*config.gateway.listen, *([] if config.dashboard is None else [config.dashboard.endpoint])]
+
+
+def ports(config: Config, service: Any) -> list[int | None]:
+    """The ports that `service` listens on, which the system may have chosen: one for each of `_endpoints`, None for none."""
+    found, left = list[int | None](), list(_listening(service))
+    for endpoint in _endpoints(config):
+        one = next((one for one in left if one.text == endpoint), None)
+        if one is not None:
+            left.remove(one)
+        found.append(None if one is None else one.port)
+    return found
+
+
+def _listening(service: Any) -> Iterator[Any]:
+    """Whatever listens in `service`; the dashboard comes last."""
     from twisted.application.service import IServiceCollection
 
     from agentgateway.ops.listening import Listening
 
-    if isinstance(service, Listening) and service.port is not None:
-        yield service.text, service.port
+    if isinstance(service, Listening):
+        yield service
     for part in service if IServiceCollection.providedBy(service) else ():
-        yield from _bound(part)
+        yield from _listening(part)
 
 
-def welcome(config: Config, ports: Mapping[str, int] = {}) -> str:
-    """What to do next, for somebody who sees it for the first time; `ports` are those listened on, by endpoint."""
-    endpoints = config.gateway.listen
-    urls = [url for endpoint in endpoints if (url := _url(endpoint, ports)) is not None]
-    places = [_place(endpoint, ports) for endpoint in endpoints]
-    lines = [f"agentgateway is running on {', '.join(places)} with {config.path}"]
-    if config.dashboard is not None:
-        board = _url(config.dashboard.endpoint, ports)
-        where = f"{board}/" if board else "on " + _place(config.dashboard.endpoint, ports)
-        lines.append(f"The dashboard is {where}{_everywhere(config.dashboard.endpoint) if board else ''}")
-    lines += ["", *_advice(config, urls[0] if urls else "http://HOST:PORT")]
-    if not urls:
+def welcome(config: Config, ports: Sequence[int | None] = ()) -> str:
+    """What to do next, for somebody who sees it for the first time; `ports` are those of the function `ports`."""
+    places = list(zip_longest(_endpoints(config), ports))
+    board = None if config.dashboard is None else places.pop()
+    url = next((url for place in places if (url := _url(*place)) is not None), None)
+    lines = [f"agentgateway is running on {', '.join(_place(*place) for place in places)} with {config.path}"]
+    if board is not None:
+        lines.append(f"The dashboard is {_place(*board, path='/')}")
+    lines += ["", *_advice(config, url or "http://HOST:PORT")]
+    if url is None and config.agents:
         lines.append("HOST:PORT is where callers reach that; SDKs want a URL.")
     demo = "`make demo` (or `agentgateway demo`) shows it with a stand-in provider and a simulated fleet."
     return "\n".join(["", *lines, "", f"No provider key at hand?  {demo}", ""])
@@ -119,26 +134,23 @@ def _api_key(agent: Agent, config: Config) -> str:
     return "the provider's own"
 
 
-def _place(endpoint: str, ports: Mapping[str, int]) -> str:
+def _place(endpoint: str, port: int | None, path: str = "") -> str:
     """Where an endpoint listens: a URL as somebody on this machine would type it, or in words where there is none."""
-    url = _url(endpoint, ports)
+    url, (kind, given) = _url(endpoint, port), arguments(endpoint)
     if url is not None:
-        return url + _everywhere(endpoint)
-    kind, given = arguments(endpoint)
+        everywhere = given.get("interface", "") in ("", "0.0.0.0", "::")
+        return url + path + (" (on all interfaces)" if everywhere else "")
     if kind == "systemd":
         return f"the {given['domain']} socket that systemd holds ({given.get('name') or 'index ' + given['index']})"
     return f"the UNIX socket {given['address']}" if kind == "unix" else "a port that the system chose"
 
 
-def _url(endpoint: str, ports: Mapping[str, int]) -> str | None:
+def _url(endpoint: str, port: int | None) -> str | None:
     kind, given = arguments(endpoint)
     if kind in ("systemd", "unix"):
         return None
-    port = ports.get(endpoint, int(given["port"]))
-    host = given.get("interface", "")
+    number, host = port or int(given["port"]), given.get("interface", "")
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{'https' if kind == 'ssl' else 'http'}://{f'[{host}]' if ':' in host else host}:{port}" if port else None
-
-
-def _everywhere(endpoint: str) -> str:
-    return " (on all interfaces)" if arguments(endpoint)[1].get("interface", "") in ("", "0.0.0.0", "::") else ""
+    return (
+        f"{'https' if kind == 'ssl' else 'http'}://{f'[{host}]' if ':' in host else host}:{number}" if number else None
+    )

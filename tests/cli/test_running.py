@@ -83,12 +83,18 @@ class RunningTests(TestCase):
 
     async def test_errors(self):
         """A wrong token, an unknown agent, no gateway: each says what it is, with its own exit status."""
-        _, err = await self.run_command("status", status=1, AGENTGATEWAY_ADMIN_TOKEN="wrong")
+        _, err = await self.run_command("pause", "coder", status=1, AGENTGATEWAY_ADMIN_TOKEN="wrong")
         self.assertIn("does not take the admin token from AGENTGATEWAY_ADMIN_TOKEN", err)
         _, err = await self.run_command("pause", "reseacher", status=1)
         self.assertEqual(err, "no agent reseacher: did you mean researcher?\n")
         await self.run_command("status", "--url", "http://127.0.0.1:1", status=3)
         await self.run_command("budget", status=2)
+
+    async def test_another_token(self):
+        """Looking at a gateway with the token of another one is no wrong token there: nobody is alerted."""
+        for _ in range(3):
+            await self.run_command("status", AGENTGATEWAY_ADMIN_TOKEN="another")
+        self.assertEqual([alert for alert in self.gateway.service.live.alerts if alert.kind == "access"], [])
 
     async def test_quick(self):
         """None of these commands loads Twisted."""

@@ -1,11 +1,39 @@
 """The first words of `agentgateway start`."""
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.application.service import MultiService
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.protocol import ServerFactory
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from agentgateway.cli.start import welcome
+from agentgateway.cli.start import ports, welcome
 from agentgateway.config.load import parse
 from agentgateway.config.schema import Agent, Config, Dashboard, Gateway
+from agentgateway.ops.listening import listening
+from tests.harness import reactor
+
+ANY = "tcp:0:interface=127.0.0.1"
+
+
+class PortsTests(TestCase):
+    """Ports that the system chose."""
+
+    async def test_chosen(self) -> None:
+        """Gateway and dashboard, which say the same in the file, are told apart; what has no port has none."""
+        config = Config(gateway=Gateway(("unix:gateway.sock", ANY)), dashboard=Dashboard(0, "127.0.0.1"))
+        service, desk = MultiService(), MultiService()
+        gateway, board = (listening(ANY, ServerFactory(), reactor) for _ in range(2))
+        listening("unix:gateway.sock", ServerFactory(), reactor).setServiceParent(service)
+        gateway.setServiceParent(service)
+        board.setServiceParent(desk)
+        desk.setServiceParent(service)
+        service.startService()
+        try:
+            self.assertEqual(ports(config, service), [None, gateway.port, board.port])
+            self.assertNotEqual(gateway.port, board.port)
+            self.assertTrue(gateway.port)
+        finally:
+            await maybeDeferred(service.stopService)
 
 
 class WelcomeTests(SynchronousTestCase):
@@ -41,9 +69,9 @@ class WelcomeTests(SynchronousTestCase):
         """A port that the system chose is told once it is known."""
         config = Config(gateway=Gateway(("tcp:0:interface=127.0.0.1",)), agents={"writer": Agent("writer")})
         config = attrs.evolve(config, dashboard=Dashboard(0, "127.0.0.1"))
-        ports = {"tcp:0:interface=127.0.0.1": 41234}
-        said = welcome(config, ports)
+        said = welcome(config, [41234, 41235])
         self.assertIn("running on http://127.0.0.1:41234 with", said)
+        self.assertIn("The dashboard is http://127.0.0.1:41235/\n", said)
         self.assertIn("OPENAI_BASE_URL=http://127.0.0.1:41234/agents/writer/v1", said)
 
     def test_dashboard(self) -> None:
