@@ -100,6 +100,12 @@ class PageTests(Served):
         self.assertEqual((status, json.loads(answer)["pause_reason"]), (200, "on fire"))
         self.assertEqual([note.reason for note in self.state.notes], ["dashboard at 127.0.0.1: paused: on fire"])
 
+    async def test_unusable(self) -> None:
+        """A body that cannot be used is answered with a status that has its phrase, and nothing is done."""
+        status, head, _ = await self.ask("POST", "/act/agents/coder/pause", b'{"reason": 5}', Authorization=BEARER)
+        self.assertEqual((status, head.splitlines()[0]), (422, "HTTP/1.1 422 Unprocessable Content"))
+        self.assertEqual(self.state.notes, [])
+
     async def test_not_acted(self) -> None:
         """Without the token, with the wrong method, kind of body or path, nothing is done."""
         path = "/act/agents/coder/pause"
