@@ -16,7 +16,7 @@ LONGEST: Final = 4_096
 """Bytes of a head above which it is not remembered."""
 MOST_FIELDS: Final = 64
 """Fields above which it is not."""
-KEPT: Final = 1_024
+KEPT: Final = 256
 """Heads that a server remembers; the one that came first is forgotten for one more."""
 PATIENCE: Final = 4
 """Heads that a connection has remembered in vain; then it is one whose heads differ, and no more are."""
