@@ -63,6 +63,12 @@ class Process(ProcessProtocol):
         """Bytes of memory it has."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
+    @property
+    def busy(self) -> float:
+        """Seconds of a core it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """Ask it to stop."""
         self.transport.signalProcess(signal.SIGTERM)

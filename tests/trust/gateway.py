@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from tests.governance.books import nano
 from tests.harness import reactor, until
 from tests.peers import Answer, ask, closed_port, request
 from tests.reality.processes import GATEWAY, Process, healthy, spawn, write_config
+from tests.trust.audited import Audited, audited
 
 CONFIG = """
 gateway: {{port: {port}, host: 127.0.0.1, state_dir: {folder}, drain_timeout: 2}}
@@ -76,9 +76,18 @@ class Gateway:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The audit log, with what was rotated away before it; every line must be whole."""
-        logs = [*sorted(self.folder.glob("audit.jsonl.*")), self.folder / "audit.jsonl"]
-        lines = [line for log in logs for line in log.read_text("utf-8").split("\n")]
+        lines = [line for log in self.logs for line in log.read_text("utf-8").split("\n")]
         return [json.loads(line) for line in lines if line]
+
+    @property
+    def logs(self) -> list[Path]:
+        """The files of the audit log."""
+        return [*sorted(self.folder.glob("audit.jsonl.*")), self.folder / "audit.jsonl"]
+
+    @property
+    def audited(self) -> Audited:
+        """The audit log summed, however long it is."""
+        return audited(self.logs)
 
     @property
     def descriptors(self) -> int:
@@ -87,9 +96,13 @@ class Gateway:
 
     async def number(self, name: str) -> float:
         """One of its metrics that has no labels."""
+        [value] = await self.numbers(name)
+        return value
+
+    async def numbers(self, name: str) -> list[float]:
+        """Its metrics by a name, labels and all; a pattern matches those of some labels."""
         text = bytes((await self.manage(b"GET", b"/metrics")).body).decode()
-        [value] = re.findall(rf"(?m)^agentgateway_{name} (\S+)$", text)
-        return float(value)
+        return [float(value) for value in re.findall(rf"(?m)^agentgateway_{name} (\S+)$", text)]
 
     async def get(self, path: bytes, *fields: tuple[bytes, bytes]) -> Answer:
         """Look."""
@@ -115,14 +128,12 @@ class Gateway:
                 raise AssertionError("calls are under way for ever")
             await pause(0.02)
 
-    async def check_books(self, names: list[str], what: object = "") -> int:
+    async def check_books(self, names: list[str], what: object = "", log: Audited | None = None) -> int:
         """Ledger and audit log agree, and nothing is held; gives all that was spent, in nano-dollars."""
-        records, spent = self.records, 0
-        ids = [record["id"] for record in records]
-        self.testcase.assertEqual(len(ids), len(set(ids)), what)
+        log, spent = log or self.audited, 0
+        self.testcase.assertEqual(log.again, [], what)
         for name in names:
-            agent = await self.agent(name)
-            audited = sum(nano(record) for record in records if record["agent"] == name)
+            agent, audited = await self.agent(name), log.of(name).cost
             self.testcase.assertEqual(round(agent["total_cost"] * 10**9), audited, f"{what}: {name}")
             self.testcase.assertEqual(agent["budget"]["reserved"], 0, f"{what}: {name}")
             spent += audited

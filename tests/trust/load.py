@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from tests.governance.books import Wish
 from tests.harness import reactor
 from tests.peers import Answer, ask, call_in, request
+from tests.trust.audited import Ids
 from tests.trust.gateway import Gateway, pause
 
 FAULTS = (
@@ -55,7 +56,7 @@ class Load:
         self.gateway = gateway
         self.dice = dice
         self.agents = agents
-        self.seen: list[str] = []
+        self.seen = Ids()
         self.ended = self.left = self.failed = 0
         self._over = False
         self._work: Deferred[Any] | None = None
@@ -94,7 +95,7 @@ class Load:
         answer: Answer = await caller.ask(wish.raw)
         if answer.ended and answer.status == 200:
             self.ended += 1
-            self.seen.append(answer.one(b"x-agentgateway-request-id"))
+            self.seen.add(answer.one(b"x-agentgateway-request-id"))
         if not caller.lost:
             caller.transport.abortConnection()
             await caller.closed
