@@ -50,12 +50,18 @@ store: "sqlite:{folder}/ledger.sqlite"
 
 
 class Load:
-    """Workers that call until they are stopped; `seen` are the ids of answers that came to their end."""
+    """Workers that call until they are stopped; `seen` are the ids of answers that came to their end.
 
-    def __init__(self, gateway: Gateway, dice: random.Random, agents: tuple[str, ...] = (STEADY, ROUGH)) -> None:
+    Each takes a `rest` of so many seconds between two calls.
+    """
+
+    def __init__(
+        self, gateway: Gateway, dice: random.Random, agents: tuple[str, ...] = (STEADY, ROUGH), rest: float = 0.0
+    ) -> None:
         self.gateway = gateway
         self.dice = dice
         self.agents = agents
+        self.rest = rest
         self.seen = Ids()
         self.ended = self.left = self.failed = 0
         self._over = False
@@ -80,6 +86,8 @@ class Load:
             except Exception:  # the gateway is not there just now
                 self.failed += 1
                 await pause(0.05)
+            if self.rest:
+                await pause(self.rest)
 
     async def _call(self, agent: str) -> None:
         dice = self.dice
