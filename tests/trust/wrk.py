@@ -29,8 +29,8 @@ class Made:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
-        return self.answers / self.seconds
+        """Answers a second; one at least, should the machine have stood still."""
+        return max(1.0, self.answers / max(0.001, self.seconds))
 
 
 @attrs.frozen
