@@ -1,8 +1,8 @@
 """Heads that come again: an SDK sends the same fields with each of its calls, and only the length of the body differs.
 
 What was parsed and checked once needs neither again: the same bytes before and behind the digits of Content-Length are
-the same head. A request that begins with a remembered one, and whose body has come with it, never goes through llhttp,
-and what others made of its fields (`RawHeaders.derived`) holds for it, too.
+the same head. A request that begins with a remembered one never goes through llhttp, and what others made of its fields
+(`RawHeaders.derived`) holds for it, too.
 """
 
 import re
@@ -35,8 +35,8 @@ class Head:
     _behind: bytes
     _forgotten: bool = False
 
-    def body_of(self, data: bytes) -> bytes | None:
-        """The body of the request that is all there is in `data`, if it begins with this head; else None."""
+    def begins(self, data: bytes) -> tuple[int, int] | None:
+        """The declared length of the body, and where it begins, of a request that begins with this head; else None."""
         before = self._before
         if self._forgotten or not data.startswith(before):
             return None
@@ -45,8 +45,7 @@ class Head:
         digits = data[start:end]
         if end < 0 or not digits.isdigit() or not data.startswith(self._behind, end):
             return None
-        start = end + len(self._behind)
-        return data[start:] if len(data) - start == int(digits) else None
+        return int(digits), end + len(self._behind)
 
     def forget(self) -> None:
         """Keep nothing of it: callers' keys stand in heads."""
@@ -62,6 +61,16 @@ def _without_length(headers: RawHeaders) -> RawHeaders:
     return kept
 
 
+def _length(data: bytes) -> re.Match[bytes] | None:
+    """Where the head that `data` begins with says the body's length; None where it is too long, or says none."""
+    end = data.find(b"\r\n\r\n", 0, LONGEST) + 2
+    return _LENGTH.search(data, 0, end) if end > 2 else None
+
+
+def _key(data: bytes, length: re.Match[bytes]) -> tuple[bytes, bytes]:
+    return data[: length.start(1)], data[length.end(1) : data.find(b"\r\n\r\n") + 4]
+
+
 class Heads:
     """The heads of one server, by their bytes: connections of one agent share what is kept of them."""
 
@@ -71,15 +80,19 @@ class Heads:
     def __len__(self) -> int:
         return len(self._heads)
 
+    def find(self, data: bytes) -> Head | None:
+        """The head that `data` begins with, if it is one of these."""
+        found = _length(data)
+        return None if found is None else self._heads.get(_key(data, found))
+
     def learn(self, data: bytes, method: bytes, uri: bytes, headers: RawHeaders) -> Head | None:
         """Remember the head of the request that `data` is, which was found to be in order; None: it is not of that kind."""
-        end = data.find(b"\r\n\r\n") + 4
-        if not (4 <= end <= LONGEST and data.startswith(method + b" ")) or len(headers.pairs()) > MOST_FIELDS:
+        if not data.startswith(method + b" ") or len(headers.pairs()) > MOST_FIELDS:
             return None
-        found = _LENGTH.search(data, 0, end)
+        found = _length(data)
         if found is None or headers.lowered.get(b"content-length") != found[1]:
             return None
-        key = data[: found.start(1)], data[found.end(1) : end]
+        key = _key(data, found)
         head = self._heads.get(key)
         if head is None:
             if len(self._heads) >= KEPT:

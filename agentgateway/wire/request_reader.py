@@ -46,6 +46,9 @@ class RequestReader(Protocol):
         self._pending = 0
         self._head: Head | None = None
         self._patience = PATIENCE
+        self._fresh = True
+        self._left = 0
+        """Of the body of a request whose head was known: llhttp has not seen it."""
 
     # segments
 
@@ -53,31 +56,61 @@ class RequestReader(Protocol):
         """Parse a segment. What is wrong with it is in `_fault` then, and nothing behind that is parsed."""
         if self._fault is not None:  # there may be more from this caller, while what came before is answered
             return
+        if self._left:
+            data = self._count(data)
+            if not data:
+                return
         between = not self._in_head and self._incoming is None
-        head, self._head = self._head, None
-        if head is not None:  # then the last request ended with its segment
-            body = head.body_of(data)
-            if body is not None and len(body) <= self._server.limits.max_body_bytes:
-                self._head = head
-                self._patience = PATIENCE
-                return self._again(head, body)
+        if between and self._known(data):
+            return
         queued = len(self._queue)
         self._read(data)
         if between and self._patience and len(self._queue) == queued + 1 and not self._in_head:
             self._learn(data, self._queue[-1])
 
-    def _again(self, head: Head, body: bytes) -> None:
-        """A request that begins with a remembered head, its body with it."""
+    def _known(self, data: bytes) -> bool:
+        """Take a request that begins with a remembered head; False where it does not, or more than it has come."""
+        head, self._head = self._head, None
+        if self._fresh:
+            self._fresh = False
+            head = self._server.heads.find(data)
+        found = None if head is None else head.begins(data)
+        if head is None or found is None:
+            return False
+        length, start = found
+        left = length - (len(data) - start)
+        limit = self._server.limits.max_body_bytes
+        if left < 0 or length > limit:
+            return False
+        self._head, self._patience = head, PATIENCE
+        body = IncomingBody(limit, self._throttle, self._server.room)
         channel: Channel = self  # type: ignore[assignment]
-        whole = IncomingBody(len(body), self._throttle, self._server.room).arrived_at_once(body)
-        self._queue.append(Request(channel, head.method, head.uri, b"HTTP/1.1", head.headers, len(body), whole))
+        request = Request(channel, head.method, head.uri, b"HTTP/1.1", head.headers, length, body)
+        self._queue.append(request)
+        if left:
+            self._incoming, self._left = request, left
+            if len(data) > start:
+                body.feed(data[start:])
+        else:
+            body.arrived_at_once(data[start:])
+        return True
+
+    def _count(self, data: bytes) -> bytes:
+        """More of the body of such a request; gives what is behind it."""
+        part = data[: self._left]
+        self._left -= len(part)
+        self.on_body(part)
+        if not self._left:
+            self.on_message_complete()
+        return data[len(part) :]
 
     def _learn(self, data: bytes, request: Request) -> None:
-        """Remember the head of a request that came by itself, body and all, if it is of the kind that comes again."""
-        usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and request.length and request.body.whole
-        if usual and self._fault is None:
+        """Remember the head of a request that nothing came before, if it is of the kind that comes again."""
+        headers, length = raw(request.requestHeaders), request.length
+        usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and b"expect" not in headers.lowered
+        if usual and length and length <= self._server.limits.max_body_bytes and self._fault is None:
             self._patience -= 1
-            self._head = self._server.heads.learn(data, request.method, request.uri, raw(request.requestHeaders))
+            self._head = self._server.heads.learn(data, request.method, request.uri, headers)
 
     def _read(self, data: bytes) -> None:
         size = len(data)
