@@ -15,6 +15,7 @@ from agentgateway.domain.account import Account
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.batch import is_error
 from agentgateway.domain.caps import Reservation
+from agentgateway.domain.counters import Tally
 from agentgateway.domain.history import Point
 from agentgateway.domain.journal import Record, Reserved
 from agentgateway.domain.lease import Ask, Kind, News, Synced
@@ -71,9 +72,9 @@ class Recovered:
 
 
 def _settle_as(record: AuditRecord, account: Account, reservation: Reservation, now: float) -> None:
-    account.settle(now, reservation, round(record.cost_usd * NANO))
     tokens = record.input_tokens + record.cache_read_tokens + record.cache_write_tokens
-    account.count(now, error=is_error(record), input_tokens=tokens, output_tokens=record.output_tokens)
+    counts = 1, int(is_error(record)), tokens, record.output_tokens
+    account.close(now, reservation, Tally(round(record.cost_usd * NANO), *counts))
 
 
 class IStore(Interface):

@@ -194,11 +194,14 @@ class Account:
             return 0
         return min(worst, certain) if stoppable else self.estimate.risk(worst, certain)
 
-    def reserve(self, now: float, amount: int, id: str, risk: int = 0) -> Reservation:
-        """Hold `amount` for the call `id`. Raises CapExceeded, or ValueError for an amount or id that cannot be."""
+    def reserve(self, now: float, amount: int, id: str, risk: int = 0, fits: bool = False) -> Reservation:
+        """Hold `amount` for the call `id`; it `fits` where that was asked just now, and nothing has happened since.
+
+        Raises CapExceeded, or ValueError for an amount or id that cannot be.
+        """
         if amount < 0 or id in self._open:
             raise ValueError(f"cannot reserve {amount} for {id!r}")
-        cap = self.fits(now, amount)
+        cap = None if fits else self.fits(now, amount)
         if cap is not None:
             raise CapExceeded(cap)
         reservation = self.hold(id, amount, risk, now)
@@ -251,18 +254,21 @@ class Account:
             self._open.stop()
 
     def settle(self, now: float, reservation: Reservation, cost: int) -> tuple[Crossing, ...]:
-        """Book what the call cost, whatever it held; gives the warnings this brings. Raises NotOpen, ValueError."""
+        """Book what a call cost of which nothing else is known; else as `close`."""
+        return self.close(now, reservation, Tally(cost))
+
+    def close(self, now: float, reservation: Reservation, call: Tally) -> tuple[Crossing, ...]:
+        """Book a call, whatever it held; gives the warnings this brings. Raises NotOpen, ValueError."""
+        cost = call.cost
         if cost < 0:
             raise ValueError(f"a call cannot cost {cost}")
         self._open.remove(reservation)
-        hour, day = self._hours.at(now), self._days.at(now)
-        hour.cost += cost
-        day.cost += cost
-        self.life.cost += cost
+        self._book(now, call)
         self.cost_pace.add(now, cost)
         self.estimate.learn(cost)
         if self.journal is not None:
-            self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now)))
+            counts = call.calls, call.errors, call.input_tokens, call.output_tokens
+            self.journal(Settled(self.id, reservation.id, cost, self._booked_at(now), *counts))
         if self.share is not None:
             self.share.used(now, cost)
         return self.limits.spend(now, cost, self._open.reserved) if self.capped else ()
@@ -274,17 +280,19 @@ class Account:
             self.journal(Released(self.id, reservation.id))
 
     def count(self, now: float, *, error: bool, input_tokens: int, output_tokens: int) -> None:
-        """One more answered call, free ones too."""
-        for tally in (self._hours.at(now), self._days.at(now), self.life):
-            tally.calls += 1
-            tally.errors += error
-            tally.input_tokens += input_tokens
-            tally.output_tokens += output_tokens
-        self.call_pace.add(now, 1)
-        if self.share is not None:
-            self.share.counted()
+        """One more answered call, for which nothing was reserved or nothing is to be paid."""
+        self._book(now, Tally(0, 1, int(error), input_tokens, output_tokens))
         if self.journal is not None:
             self.journal(Counted(self.id, self._booked_at(now), error, input_tokens, output_tokens))
+
+    def _book(self, now: float, call: Tally) -> None:
+        self._hours.at(now).add(call)
+        self._days.at(now).add(call)
+        self.life.add(call)
+        if call.calls:
+            self.call_pace.add(now, call.calls)
+            if self.share is not None:
+                self.share.counted()
 
     def recover(self, now: float) -> tuple[Reservation, ...]:
         """After a crash nobody knows what the calls in flight cost: settle each at what it held. Gives those calls."""

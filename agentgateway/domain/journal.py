@@ -16,12 +16,16 @@ class Reserved(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=Fals
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settle", gc=False):
-    """Call `id` cost `cost` nano-dollars, booked at epoch second `at`."""
+    """Call `id` cost `cost` nano-dollars, booked at epoch second `at`, where it was answered with its counts."""
 
     agent: str
     id: str
     cost: int
     at: float
+    calls: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 class Released(msgspec.Struct, frozen=True, array_like=True, tag="free", gc=False):
@@ -32,7 +36,7 @@ class Released(msgspec.Struct, frozen=True, array_like=True, tag="free", gc=Fals
 
 
 class Counted(msgspec.Struct, frozen=True, array_like=True, tag="count", gc=False):
-    """One more answered call, at epoch second `at`."""
+    """One more answered call that had nothing to settle, at epoch second `at`."""
 
     agent: str
     at: float

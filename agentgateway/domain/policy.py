@@ -107,7 +107,7 @@ class AgentRules:
     _none_holds: Callable[[object], bool] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._overruled = any(rule.overruled for rule in self.rules)
+        self._look()
         self._none_holds = none_holds_of(tuple(rule.condition.source for rule in self.rules))
 
     def evaluate(self, facts: object, now: float) -> Verdict:
@@ -120,7 +120,7 @@ class AgentRules:
                 verdict = ACTIONS[rule.policy.action](verdict, rule, now)
             elif rule.overruled:
                 rule.overruled = False
-        self._overruled = any(rule.overruled for rule in self.rules)
+        self._look()
         return verdict
 
     def buckets(self) -> Iterator[Bucket]:
@@ -131,6 +131,9 @@ class AgentRules:
         """An operator resumes the agent: pauses whose condition holds just now wait until it has ceased once."""
         for rule in self.rules:
             rule.overruled = rule.policy.action == "pause" and rule.condition(facts)
+        self._look()
+
+    def _look(self) -> None:
         self._overruled = any(rule.overruled for rule in self.rules)
 
 

@@ -29,13 +29,18 @@ class Choose(Quiet):
         surface = exchange.surface
         if targets[0].rates is None and surface is not None and surface.billable and (exchange.model or surface.owed):
             return _unpriced(exchange.model)
-        waits = [may_try(exchange, target, now) for target in targets]
-        if waits.count(None) < len(waits):
-            targets = [target for target, wait in zip(targets, waits, strict=True) if wait is None]
-            if not targets:
-                return _open(names, min(wait for wait in waits if wait is not None))
-            exchange.target = targets[0]
-        exchange.targets = targets
+        waits: list[float] = []
+        passable: list[Target] = []
+        for target in targets:
+            wait = may_try(exchange, target, now)
+            if wait is None:
+                passable.append(target)
+            else:
+                waits.append(wait)
+        if not passable:
+            return _open(names, min(waits))
+        exchange.target = passable[0]
+        exchange.targets = passable
         return None
 
     def take(self, exchange: Exchange, now: Moment) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from agentgateway.domain.account import Account
 from agentgateway.domain.caps import Cap
+from agentgateway.domain.counters import Tally
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.fleet import AgentState, Fleet, budget_reason
 from agentgateway.domain.moment import Moment
@@ -96,7 +97,8 @@ class Reserve(Quiet):
         """Hold the money; the journal has it before anything goes upstream."""
         assert exchange.agent is not None and exchange.surface is not None
         if exchange.surface.billable:
-            exchange.reservation = exchange.agent.account.reserve(now.wall, exchange.amount, exchange.id, exchange.risk)
+            account = exchange.agent.account
+            exchange.reservation = account.reserve(now.wall, exchange.amount, exchange.id, exchange.risk, fits=True)
             self._flush()
 
     def close(self, exchange: Exchange, now: Moment) -> None:
@@ -104,16 +106,18 @@ class Reserve(Quiet):
         agent = exchange.agent
         if agent is None or not exchange.admitted:
             return
-        account, reservation = agent.account, exchange.reservation
-        if reservation is not None:
-            if exchange.cost or exchange.sent:
-                for crossing in account.settle(now.wall, reservation, exchange.cost):
-                    self._fleet.crossed(agent, crossing, now)
-            else:
-                account.release(reservation)
+        account, reservation, usage, error = agent.account, exchange.reservation, exchange.usage, failed(exchange)
+        if reservation is not None and (exchange.cost or exchange.sent):
+            call = Tally(exchange.cost, 1, int(error), usage.total_input, usage.output)
+            crossings = account.close(now.wall, reservation, call)
             exchange.reservation = None
-        usage = exchange.usage
-        account.count(now.wall, error=failed(exchange), input_tokens=usage.total_input, output_tokens=usage.output)
+            for crossing in crossings:
+                self._fleet.crossed(agent, crossing, now)
+            return
+        if reservation is not None:
+            account.release(reservation)
+            exchange.reservation = None
+        account.count(now.wall, error=error, input_tokens=usage.total_input, output_tokens=usage.output)
 
 
 def dearest(exchange: Exchange) -> Rates | None:
