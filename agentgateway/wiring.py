@@ -7,10 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet import epollreactor
-from twisted.python import log
-
 from agentgateway.config.schema import Gateway, Provider
+from agentgateway.wire import polling
 from agentgateway.wire.agent import Agent
 from agentgateway.wire.endpoints import make_endpoint
 from agentgateway.wire.outbox import Outbox
@@ -25,33 +23,16 @@ def prepare(reactor: Any) -> None:
     Twisted's clock is the wall clock, which set back by an hour freezes every timer for an hour; and its name lookups
     share ten threads, so that slow names delay everything else. Python's search for reference cycles looks at every
     object there is, a tenth of a second of it with all that is loaded: what is there when the service runs is left out
-    of it, and it comes less often. Every event gets a log context of its own, which takes longer than some events do.
-    And a crash would leave a core, with every key and prompt in it, in the folder where the process runs.
+    of it, and it comes less often. And a crash would leave a core, with every key and prompt in it, in the folder where
+    the process runs.
     """
     with suppress(OSError, ValueError):  # where limits may not be touched, the unit or the container sets them
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     type(reactor).seconds = staticmethod(time.monotonic)
-    epollreactor.log = _Log  # type: ignore[assignment,attr-defined]
+    polling.install(reactor)
     reactor.installNameResolver(Resolver(reactor))
     gc.set_threshold(5_000, 3, 3)
     reactor.callWhenRunning(gc.freeze)
-
-
-class _Log:
-    """What the reactor needs of `twisted.python.log`, without a context for messages that nobody writes."""
-
-    err = staticmethod(log.err)
-
-    @staticmethod
-    def callWithLogger(logger: Any, function: Callable[..., object], *args: Any) -> object:
-        """Call `function`; what it raises is logged."""
-        try:
-            return function(*args)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            log.err(system=logger.logPrefix())
-            return None
 
 
 def maker(reactor: Any, outbox: Outbox) -> Callable[[Provider], Agent]:

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from agentgateway.wire.eager import eager_writer, tune
+from agentgateway.wire.eager import eager_writer, forget_reader, read_into, tune
 from agentgateway.wire.errors import BadFraming, BodyTimeout, CallerGone
 from agentgateway.wire.request import Request
 from agentgateway.wire.request_reader import RequestReader
@@ -51,12 +51,14 @@ class Channel(RequestReader):
     def connectionMade(self) -> None:
         """Ready for the first head, which must come within `header_timeout`."""
         tune(self.transport)
+        read_into(self.transport, self.dataReceived)
         self.write = eager_writer(self.transport, self._server.outbox)
         self.deadline = self._server.now() + self._server.limits.header_timeout
         self._server.channels.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell whoever is at work for this caller."""
+        forget_reader(self.transport)
         self._server.channels.discard(self)
         self._closing = True
         self._queue.clear()

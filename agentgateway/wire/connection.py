@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from agentgateway.wire.eager import eager_writer, tune
+from agentgateway.wire.eager import eager_writer, forget_reader, read_into, tune
 from agentgateway.wire.errors import HeadTimeout, SilenceTimeout, UpstreamBroken
 from agentgateway.wire.outgoing import WholeBody
 from agentgateway.wire.response import Response
@@ -53,6 +53,7 @@ class Connection(ResponseReader):
     def connectionMade(self) -> None:
         """Ready for the first request."""
         tune(self.transport)
+        read_into(self.transport, self.dataReceived)
         self.write = eager_writer(self.transport, self._pool.outbox)
 
     def handshakeCompleted(self) -> None:
@@ -193,6 +194,7 @@ class Connection(ResponseReader):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The upstream closed: the end of a body without a length, or a break."""
         self._lost = self._gone = True
+        forget_reader(self.transport)
         self._stop_upload()
         self._pool.forget(self)
         self._parser = None  # the parser holds this connection: break the cycle

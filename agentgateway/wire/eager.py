@@ -2,15 +2,18 @@
 
 Twisted's `write` queues and asks to be told when the socket is writable: two `epoll_ctl` calls and a reactor turn for
 every write. When nothing is queued, `send` right away is about a third of the whole cost of a proxied call.
+
+And reading from it without the layers in between: those of a transport, and of the endpoint that made it.
 """
 
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import ITransport
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 
 from agentgateway.wire.outbox import DIRECT, Outbox
 
@@ -22,6 +25,40 @@ def tune(transport: Any) -> None:
         transport.setTcpKeepAlive(True)
     except (AttributeError, OSError):  # in memory; a Unix socket
         pass
+
+
+_MOST: Final = 65_536
+"""Bytes read at once."""
+
+
+def read_into(transport: Any, received: Callable[[bytes], object]) -> None:
+    """Have what comes on `transport` given to `received`, straight from the socket where it has one of its own (not TLS).
+
+    `forget_reader` has to follow when the connection is lost: `received` holds its protocol, which holds `transport`.
+    """
+    if not isinstance(transport, tcp.Connection):
+        return
+    receive: Callable[[int], bytes] = socket.socket.recv.__get__(transport.socket)
+
+    def read() -> BaseException | None:
+        try:
+            data = receive(_MOST)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        received(data)
+        return None
+
+    transport.doRead = read  # type: ignore[method-assign,assignment]
+
+
+def forget_reader(transport: Any) -> None:
+    """It will not read any more."""
+    if isinstance(transport, tcp.Connection):
+        vars(transport).pop("doRead", None)
 
 
 def eager_writer(transport: ITransport, outbox: Outbox = DIRECT) -> Callable[[bytes], None]:

@@ -9,6 +9,8 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
+from agentgateway.wire.polling import at_turns_end
+
 MOST: Final = 16
 """Writes that wait at most: those at the other end are to work meanwhile, not to be idle until a long turn is over."""
 
@@ -20,7 +22,7 @@ class Outbox:
 
     def __init__(self, reactor: IReactorTime, before: Callable[[], None] = lambda: None) -> None:
         self.before = before
-        self._later = reactor.callLater
+        self._at_end = at_turns_end(reactor)
         self._queue: list[tuple[Send, bytes]] = []
         self._due = False
 
@@ -31,13 +33,13 @@ class Outbox:
             return self.flush()
         if not self._due:
             self._due = True
-            self._later(0, self._end)
+            self._at_end(self._end)
 
     def ask(self) -> None:
         """This turn's end wants `before`, even if nothing is sent."""
         if not self._due:
             self._due = True
-            self._later(0, self._end)
+            self._at_end(self._end)
 
     def _end(self) -> None:
         self._due = False
