@@ -194,14 +194,14 @@ class Account:
             return 0
         return min(worst, certain) if stoppable else self.estimate.risk(worst, certain)
 
-    def reserve(self, now: float, amount: int, id: str, risk: int = 0, fits: bool = False) -> Reservation:
-        """Hold `amount` for the call `id`; it `fits` where that was asked just now, and nothing has happened since.
+    def reserve(self, now: float, amount: int, id: str, risk: int = 0, asked: bool = False) -> Reservation:
+        """Hold `amount` for the call `id`; `asked`: there is room for it, as was asked at this very moment.
 
         Raises CapExceeded, or ValueError for an amount or id that cannot be.
         """
         if amount < 0 or id in self._open:
             raise ValueError(f"cannot reserve {amount} for {id!r}")
-        cap = None if fits else self.fits(now, amount)
+        cap = None if asked else self.fits(now, amount)
         if cap is not None:
             raise CapExceeded(cap)
         reservation = self.hold(id, amount, risk, now)

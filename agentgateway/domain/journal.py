@@ -5,6 +5,8 @@ They are structs because two are made for every call; their tags and the order o
 
 import msgspec
 
+from agentgateway.domain.counters import Tally
+
 
 class Reserved(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=False):
     """Call `id` holds `amount` nano-dollars, since epoch second `at` (0: nobody knows)."""
@@ -26,6 +28,11 @@ class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settle", gc=Fal
     errors: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        """All of it as sums."""
+        return Tally(self.cost, self.calls, self.errors, self.input_tokens, self.output_tokens)
 
 
 class Released(msgspec.Struct, frozen=True, array_like=True, tag="free", gc=False):

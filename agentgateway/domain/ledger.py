@@ -13,7 +13,6 @@ import attrs
 from agentgateway.config.schema import Budget
 from agentgateway.domain.account import Account
 from agentgateway.domain.caps import Reservation
-from agentgateway.domain.counters import Tally
 from agentgateway.domain.journal import Counted, Record, Released, Reserved, Settled
 from agentgateway.domain.windows import Calendar
 
@@ -66,8 +65,7 @@ class Ledger:
             case Reserved() if call is None:
                 account.hold(record.id, record.amount, at=record.at)
             case Settled() if call is not None:
-                counts = record.calls, record.errors, record.input_tokens, record.output_tokens
-                account.close(record.at, call, Tally(record.cost, *counts))
+                account.close(record.at, call, record.tally)
             case Released() if call is not None:
                 account.release(call)
 

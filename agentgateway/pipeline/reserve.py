@@ -42,8 +42,10 @@ class Reserve(Quiet):
             return None
         account = exchange.agent.account
         rates = dearest(exchange)
-        if rates is None:
-            return None
+        if rates is None:  # it costs what the answer says, if that says anything
+            exchange.amount = 0
+            cap = account.fits(now.wall, 0)
+            return None if cap is None else self._refused(exchange.agent, cap, now)
         asked = exchange.asked
         size = len(exchange.body or b"")
         output = UNSTATED_OUTPUT * asked.choices if asked.max_output is None else asked.max_output
@@ -98,7 +100,7 @@ class Reserve(Quiet):
         assert exchange.agent is not None and exchange.surface is not None
         if exchange.surface.billable:
             account = exchange.agent.account
-            exchange.reservation = account.reserve(now.wall, exchange.amount, exchange.id, exchange.risk, fits=True)
+            exchange.reservation = account.reserve(now.wall, exchange.amount, exchange.id, exchange.risk, asked=True)
             self._flush()
 
     def close(self, exchange: Exchange, now: Moment) -> None:

@@ -52,12 +52,11 @@ class IncomingBody:
         self._forfeited = 0.0
         """Seconds it gained by being fast, beyond what may be saved up."""
 
-    def arrived_at_once(self, data: bytes) -> "IncomingBody":
-        """All of it is here, and within the limit; gives this body."""
+    def arrived_at_once(self, data: bytes) -> None:
+        """All of it is here, and within the limit."""
         self._data = data
         self.received = len(data)
         self.complete = True
-        return self
 
     # what the channel tells
 

@@ -61,14 +61,11 @@ def _without_length(headers: RawHeaders) -> RawHeaders:
     return kept
 
 
-def _length(data: bytes) -> re.Match[bytes] | None:
-    """Where the head that `data` begins with says the body's length; None where it is too long, or says none."""
-    end = data.find(b"\r\n\r\n", 0, LONGEST) + 2
-    return _LENGTH.search(data, 0, end) if end > 2 else None
-
-
-def _key(data: bytes, length: re.Match[bytes]) -> tuple[bytes, bytes]:
-    return data[: length.start(1)], data[length.end(1) : data.find(b"\r\n\r\n") + 4]
+def _around(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """The head that `data` begins with: what is before its length, that, and what is behind; None where it is not short."""
+    end = data.find(b"\r\n\r\n", 0, LONGEST)
+    found = _LENGTH.search(data, 0, end + 2) if end >= 0 else None
+    return None if found is None else (data[: found.start(1)], found[1], data[found.end(1) : end + 4])
 
 
 class Heads:
@@ -82,17 +79,17 @@ class Heads:
 
     def find(self, data: bytes) -> Head | None:
         """The head that `data` begins with, if it is one of these."""
-        found = _length(data)
-        return None if found is None else self._heads.get(_key(data, found))
+        found = _around(data)
+        return None if found is None else self._heads.get((found[0], found[2]))
 
     def learn(self, data: bytes, method: bytes, uri: bytes, headers: RawHeaders) -> Head | None:
         """Remember the head of the request that `data` is, which was found to be in order; None: it is not of that kind."""
         if not data.startswith(method + b" ") or len(headers.pairs()) > MOST_FIELDS:
             return None
-        found = _length(data)
+        found = _around(data)
         if found is None or headers.lowered.get(b"content-length") != found[1]:
             return None
-        key = _key(data, found)
+        key = found[0], found[2]
         head = self._heads.get(key)
         if head is None:
             if len(self._heads) >= KEPT:

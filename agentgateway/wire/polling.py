@@ -37,6 +37,7 @@ def _turns(reactor: Any, ends: list[Callable[[], object]]) -> Callable[[float | 
     def turn(timeout: float | None) -> None:
         if ends:  # of what timers and threads have done
             _end(ends)
+            timeout = 0  # who knows what that has scheduled
         events = poll(-1 if timeout is None else timeout, len(selectables))
         for descriptor, event in events:
             selectable = selectables.get(descriptor)
@@ -63,6 +64,6 @@ def _end(ends: list[Callable[[], object]]) -> None:
     for function in ends:
         try:
             function()
-        except Exception:
+        except BaseException:
             log.err()
     ends.clear()

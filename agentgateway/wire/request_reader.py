@@ -99,10 +99,19 @@ class RequestReader(Protocol):
         """More of the body of such a request; gives what is behind it."""
         part = data[: self._left]
         self._left -= len(part)
-        self.on_body(part)
-        if not self._left:
-            self.on_message_complete()
+        try:
+            self.on_body(part)
+            if not self._left:
+                self.on_message_complete()
+        except Exception as error:
+            self._cannot_read(error)
+            return b""
         return data[len(part) :]
+
+    def _cannot_read(self, error: BaseException | None) -> None:
+        if self._fault is None:
+            _log.error("a request could not be read: {error}", error=type(error).__name__)
+            self._fault = CannotRead()
 
     def _learn(self, data: bytes, request: Request) -> None:
         """Remember the head of a request that nothing came before, if it is of the kind that comes again."""
@@ -131,10 +140,7 @@ class RequestReader(Protocol):
                 parts.append(self._without_upgrade())
                 self._parser = httptools.HttpRequestParser(self)
             except httptools.HttpParserCallbackError as error:
-                if self._fault is None:
-                    _log.error("a request could not be read: {error}", error=type(error.__context__).__name__)
-                    self._fault = CannotRead()
-                return
+                return self._cannot_read(error.__context__)
             except httptools.HttpParserError as error:
                 if self._fault is None:
                     self._fault = BadFraming(400, f"malformed HTTP: {error}")
@@ -195,6 +201,7 @@ class RequestReader(Protocol):
         if framing.upgrade and parser.should_upgrade():
             return  # and is fed again, see _without_upgrade
         self._in_head = self._head_timed = False
+        self._head = None  # it may be the last request here, behind which nothing is known
         length = framing.length
         kind = UntoldBody if length is None else IncomingBody
         body = kind(limits.max_body_bytes, self._throttle, self._server.room)

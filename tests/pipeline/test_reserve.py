@@ -101,6 +101,19 @@ class ReserveTests(SynchronousTestCase):
             self.assertIn("$0.001 in total is spent", self.refused(self.exchange(name)).message)
             self.assertIsNotNone(agent.pause)
 
+    def test_spent_and_of_no_known_kind(self) -> None:
+        """A call of which nobody knows what it costs does not go out either once a cap is spent, however that came about."""
+        for name in ("hard", "loose"):
+            agent = self.fleet.get(name)
+            assert agent is not None
+            exchange = self.exchange(name, path="/v1/rerank")
+            exchange.targets = [Target(self.config.providers["openai"], None)]
+            exchange.amount = 7  # of an earlier look, at other targets
+            self.assertEqual(self.taken(exchange).amount, 0)
+            agent.account.hold("lost", MILL)
+            agent.account.recover(NOW.wall)
+            self.assertIn("$0.001 in total is spent", self.refused(exchange).message)
+
     def test_estimate(self) -> None:
         """Under `estimate` a call that may cost more than is left passes; a second that could not be stopped does not."""
         self.taken(self.exchange("loose", max_tokens=4000))

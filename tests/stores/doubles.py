@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from agentgateway.config.schema import Budget
 from agentgateway.domain.audit import AuditRecord, iso
+from agentgateway.domain.counters import Tally
 from agentgateway.domain.ledger import Ledger
 from agentgateway.domain.windows import Calendar
 from agentgateway.stores.lanes import InlineLane
@@ -72,8 +73,7 @@ class Ops:
         elif account.open:
             call = account.open[extra % len(account.open)]
             if what == "settle":
-                account.settle(now, call, value)
-                account.count(now, error=False, input_tokens=value, output_tokens=1)
+                account.close(now, call, Tally(value, 1, extra % 2, value, 1))
             else:
                 account.release(call)
         self._append(*self._event)

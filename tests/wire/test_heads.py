@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import server
 from twisted.web.resource import Resource
 
+from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.headers import RawHeaders, lowered
 from agentgateway.wire.heads import KEPT, LONGEST, MOST_FIELDS, PATIENCE, Head, Heads
 from tests.wire.doubles import Caller, Site, hello, hello_when_whole
@@ -159,6 +160,29 @@ class ConnectionTests(SynchronousTestCase):
         caller.say(post(b"second")[:-3])
         self.assertEqual(caller.say(post(b"second")[-3:] + post(b"three", b"/c")).count(b"200 OK"), 2)
         self.assertEqual([request.uri for request in caller.site.requests], [b"/v1/messages"] * 2 + [b"/c"])
+
+    def test_behind_a_close(self) -> None:
+        """Behind a request that ends the connection no head is known."""
+        caller = Caller(Site(hello_when_whole))
+        caller.say(post(b"first")[:-3])
+        caller.site.reply = None  # the answer takes its time
+        caller.say(post(b"first")[-3:] + post(b"two", more=b"Connection: close\r\n"))
+        for _ in range(3):
+            caller.say(post(b"three"))
+        self.assertLessEqual(len(caller.channel._queue), 1)
+
+    def test_no_memory(self) -> None:
+        """A body that cannot be kept is a refusal behind a known head, too, not a lost connection."""
+
+        def fail(body: IncomingBody, data: bytes) -> None:
+            raise MemoryError
+
+        caller = Caller(Site(hello_when_whole))
+        caller.say(post(b"one"))
+        caller.say(post(b"second")[:-3])
+        self.patch(IncomingBody, "feed", fail)
+        self.assertIn(b" 400 ", caller.say(post(b"second")[-3:]))
+        self.assertEqual(caller.site.faults, [])
 
     def test_expect(self) -> None:
         """Callers who wait to be asked for the body are asked each time."""

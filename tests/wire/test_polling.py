@@ -125,6 +125,16 @@ class PollingTests(SynchronousTestCase):
         self.turn()
         self.assertEqual(done, ["end", "read"])
 
+    def test_scheduled_at_the_end(self) -> None:
+        """What is scheduled there does not wait for the next event."""
+        done: list[str] = []
+        later = self.reactor.callLater
+        later(0, lambda: at_turns_end(self.reactor)(lambda: later(0, done.append, "late")))
+        self.reactor.runUntilCurrent()
+        self.reactor.doIteration(3600)
+        self.reactor.runUntilCurrent()
+        self.assertEqual(done, ["late"])
+
     def test_other_reactors(self) -> None:
         """One that has no such turns does it in its next one."""
         clock, done = Clock(), []
