@@ -234,10 +234,11 @@ class GatewayService(MultiService):
         if not self.running:
             return await self.books.close()
         self.systemd.stopping()
+        self.live.draining = self.live.last_calls = True
         await maybeDeferred(self._ports.disownServiceParent)
         self.server.draining = True
         await gone(self._reactor, self.server.channels)
-        self.live.draining = True
+        self.live.last_calls = False
         self.server.drain()
         await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout)
         self.desk.feed.close()

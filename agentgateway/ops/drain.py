@@ -4,11 +4,18 @@ A caller that has just connected, or whose kept connection is idle, may have a c
 more: for a moment such calls are served still, each the last one of its connection.
 """
 
+import signal
 from collections.abc import Collection
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
+from agentgateway.ops.signals import Signals
+
+_log = Logger("agentgateway")
+_WAITING: Final = "stopping: up to {timeout:g} s for the calls under way ({calls}); a second signal cuts them at once"
 _LOOK = 0.02
 _FAREWELL = 1.0
 """Seconds that the last words of cut calls have to go out."""
@@ -31,16 +38,22 @@ async def gone(reactor: Any, connections: Collection[object]) -> None:
 
 
 async def drain(reactor: Any, calls: Collection[Drainable], timeout: float) -> None:
-    """Wait until `calls` is empty, for `timeout` seconds; cut what is left then."""
-    await _empty(reactor, calls, timeout)
+    """Wait until `calls` is empty, for `timeout` seconds or until a second signal comes; cut what is left then."""
+    hurried: list[bool] = []
+    again = Signals(reactor, dict.fromkeys((signal.SIGTERM, signal.SIGINT), partial(hurried.append, True)))
+    again.startService()
+    if calls:
+        _log.info(_WAITING, calls=len(calls), timeout=timeout)
+    await _empty(reactor, calls, timeout, hurried)
     if calls:
         for call in list(calls):
             call.drain()
         await _empty(reactor, calls, _FAREWELL)
         await deferLater(reactor, _LOOK)
+    again.stopService()
 
 
-async def _empty(reactor: Any, calls: Collection[object], timeout: float) -> None:
+async def _empty(reactor: Any, calls: Collection[object], timeout: float, hurried: Collection[bool] = ()) -> None:
     deadline = reactor.seconds() + timeout
-    while calls and reactor.seconds() < deadline:
+    while calls and reactor.seconds() < deadline and not hurried:
         await deferLater(reactor, _LOOK)

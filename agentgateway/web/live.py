@@ -52,6 +52,9 @@ class Live:
     reload: Callable[[], Mapping[str, Any]]
     """Re-read the configuration: gives what changed, or raises ConfigError and changes nothing."""
     draining: bool = False
+    """The gateway is stopping: no new calls."""
+    last_calls: bool = False
+    """But for a moment those are served that were on their way when it began to."""
     overloaded: bool = False
     """Turns of the reactor come too late: no new calls."""
     borrowed: Callable[[str], Deferred[None]] = lambda agent: succeed(None)

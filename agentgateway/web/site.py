@@ -48,7 +48,7 @@ class GatewaySite:
         elif request.method in (b"GET", b"HEAD") and _PROBE.fullmatch(uri):
             # Claude Code probes its base URL before the first call; no provider needs to hear of it.
             _say(request, 200, [(b"Content-Type", b"text/plain")], _WELCOME)
-        elif self._live.draining:
+        elif self._live.draining and not self._live.last_calls:
             self._refuse(request, Refusal("draining", "the gateway is stopping: try again shortly", 1))
         elif request.channel.spare:
             self._refuse(request, _TOO_MANY)

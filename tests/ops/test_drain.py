@@ -1,5 +1,9 @@
 """Waiting for what is under way, on a clock that a test turns."""
 
+import os
+import signal
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -73,6 +77,19 @@ class DrainTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.successResultOf(done)
         self.assertEqual(call.cuts, 1)
+
+    def test_hurried(self) -> None:
+        """A second signal waits for nothing; what the signal did before is as it was when all is over."""
+        before = signal.getsignal(signal.SIGTERM)
+        call, asked = Call(self.calls), list[Any]()
+        self.clock.callFromThread = asked.append  # type: ignore[attr-defined]
+        done = self.draining()
+        self.clock.advance(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        asked.pop()()
+        self.clock.pump([0.1] * 2)
+        self.successResultOf(done)
+        self.assertEqual((call.cuts, signal.getsignal(signal.SIGTERM)), (1, before))
 
 
 class GoneTests(SynchronousTestCase):

@@ -34,7 +34,7 @@ async def records(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
         if enough:
             return lines
         raise Problem(503, "unavailable", str(error), fields=((b"Retry-After", b"1"),))
-    return joined((lines, stored), query.count)
+    return joined((stored, lines), query.count)
 
 
 async def recent(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
@@ -64,7 +64,7 @@ async def _recent(live: Live, query: LogQuery, rest: Rest) -> list[AuditRecord]:
         found += islice(filter(wanted, tail[start : start + SLICE]), query.count - len(found))
         if len(found) >= query.count:
             break
-    return sorted(found, key=lambda record: record.ts)
+    return sorted(reversed(found), key=lambda record: record.ts)  # those of one instant stay in the order of their ends
 
 
 def matcher(query: LogQuery) -> Callable[[AuditRecord], bool]:

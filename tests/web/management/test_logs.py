@@ -52,6 +52,12 @@ class RecordsTests(SynchronousTestCase):
         asked = Deferred.fromCoroutine(records(kept, LogQuery(**query), lambda: succeed(None)))
         return [msgspec.json.decode(line)["id"] for line in self.successResultOf(asked)]
 
+    def test_one_instant(self):
+        """Records of one millisecond stay in the order in which their calls ended, which is the file's."""
+        tail = [record(id=f"agw_{number}", ts=iso(START)) for number in range(9)]
+        self.assertEqual(self.ask(Kept(tail, Stored()), limit=9), [f"agw_{number}" for number in range(9)])
+        self.assertEqual(self.ask(Kept(tail[6:], Stored(*tail[:8])), limit=9), [f"agw_{number}" for number in range(9)])
+
     def test_memory(self):
         """What memory has is not asked of the store."""
         store = Stored()
