@@ -63,8 +63,8 @@ class Exchange(msgspec.Struct, eq=False):
     uri_upstream: str = ""
     """`uri` without the gateway's own prefixes."""
     provider_named: str | None = None
-    key_is_ours: bool = False
-    """The credential presented is a gateway key, which never travels upstream."""
+    gateway_keys: frozenset[bytes] = frozenset()
+    """Names of the credential fields that hold one: they do not travel on."""
     session: str | None = None
 
     # understand

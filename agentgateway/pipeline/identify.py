@@ -1,7 +1,11 @@
-"""Who is calling: by gateway key, by the header `x-agent-id`, or by the path prefix `/agents/<id>`, in that order."""
+"""Who is calling: by gateway key, by the header `x-agent-id`, or by the path prefix `/agents/<id>`, in that order.
+
+A gateway key counts wherever SDKs put an API key, for there it would travel on to a provider.
+"""
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from urllib.parse import unquote
 
 import msgspec
 
@@ -13,6 +17,14 @@ from agentgateway.pipeline.onion import Answer, Quiet
 
 _SESSION = (b"x-claude-code-session-id", b"x-session-id", b"session-id", b"session_id")
 
+_PLACES = (b"x-api-key", b"authorization", b"x-goog-api-key", b"api-key")
+_QUERY = b"?key"
+"""Stands for the query's `key`, where Google's SDKs may put one."""
+
+_IN_QUERY = (
+    "a gateway key stands in the URL, which goes to the provider and into many a log: send it in x-api-key, x-goog-api-key or"
+    " as Authorization: Bearer"
+)
 _FOR_US = (
     "this path is not of the management API, so the call is a provider's, and the admin token was shown with it: no provider"
     " gets that; see /api/openapi.json for the paths, without a slash at their end"
@@ -27,7 +39,7 @@ class Identified(msgspec.Struct, frozen=True):
     uri_upstream: str
     provider_named: str | None
     session: str | None
-    key_is_ours: bool
+    gateway_keys: frozenset[bytes]
 
 
 class Identify(Quiet):
@@ -52,13 +64,13 @@ class Identify(Quiet):
         exchange.uri_upstream = known.uri_upstream
         exchange.provider_named = known.provider_named
         exchange.session = known.session
-        exchange.key_is_ours = known.key_is_ours
+        exchange.gateway_keys = known.gateway_keys
         return None
 
     def _known(self, exchange: Exchange) -> Identified:
         assert exchange.agent is not None
         path = exchange.uri_upstream, exchange.provider_named
-        return Identified(self._fleet.by_key, exchange.agent, *path, exchange.session, exchange.key_is_ours)
+        return Identified(self._fleet.by_key, exchange.agent, *path, exchange.session, exchange.gateway_keys)
 
     def _identify(self, exchange: Exchange, now: Moment) -> Answer:
         named = self._split_path(exchange)
@@ -69,14 +81,20 @@ class Identify(Quiet):
         for name in _SESSION:
             if name in exchange.head:
                 exchange.session = _text(exchange.head[name])
-        for key in self._keys(exchange):
+        owner, ours = None, set()
+        for place, key in _presented(exchange):
             digest = sha256(key).digest()
             if digest == self._fleet.admin:
                 return Refusal("bad_request", _FOR_US, status=404)
-            owner = self._fleet.by_key.get(digest)
-            if owner is not None:
-                exchange.key_is_ours = True
-                return self._found(exchange, owner)
+            found = self._fleet.by_key.get(digest)
+            if found is not None and place == _QUERY:
+                return Refusal("bad_key", _IN_QUERY)
+            if found is not None:
+                ours.add(place)
+                owner = owner or found
+        exchange.gateway_keys = frozenset(ours)
+        if owner is not None:
+            return self._found(exchange, owner)
         agent_id = claimed or named or ANONYMOUS
         agent = self._fleet.find(agent_id, now)
         if agent is None:
@@ -133,14 +151,22 @@ class Identify(Quiet):
             raise ValueError("two x-agent-id headers: send one")
         return claimed.strip().decode("latin-1")
 
-    @staticmethod
-    def _keys(exchange: Exchange) -> Iterator[bytes]:
-        """Credentials that might be gateway keys."""
-        yield from (value.strip() for value in _all(exchange, b"x-api-key"))
-        for value in _all(exchange, b"authorization"):
-            scheme, _, token = value.strip().partition(b" ")
-            if scheme.lower() == b"bearer":
-                yield token.strip()
+
+def _presented(exchange: Exchange) -> Iterator[tuple[bytes, bytes]]:
+    """What may be a gateway key, and where it stands."""
+    for place in _PLACES:
+        if place in exchange.head:
+            for value in _all(exchange, place):
+                scheme, _, token = value.strip().partition(b" ")
+                if place != b"authorization":
+                    yield place, value.strip()
+                elif scheme.lower() == b"bearer":
+                    yield place, token.strip()
+    if "key=" in exchange.uri:
+        for part in exchange.uri.partition("?")[2].split("&"):
+            name, _, value = part.partition("=")
+            if name == "key":
+                yield _QUERY, unquote(value).encode()
 
 
 def _all(exchange: Exchange, wanted: bytes) -> list[bytes]:

@@ -33,14 +33,23 @@ _FROM_CALLER = HOP_BY_HOP | {
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 _WITHOUT_CREDENTIALS = _FROM_CALLER | CREDENTIALS
 _IDENTITY = (b"Accept-Encoding", b"identity")
-_AND_LENGTH = HOP_BY_HOP | {b"content-length"}
+_FROM_PROVIDER = HOP_BY_HOP | {
+    b"x-agentgateway-request-id",
+    b"x-agentgateway-budget-remaining",
+    b"x-agentgateway-budget-reset",
+}
+"""What it says of a call's record and budget it says as a gateway, too: the caller's is this one."""
+_AND_LENGTH = _FROM_PROVIDER | {b"content-length"}
 _PROTECTED = frozenset({b"content-length", b"content-type", b"content-encoding", b"host"}) | CREDENTIALS
 """What `Connection` may not take away: the message would change its meaning."""
 
 
-def upstream_fields(exchange: Exchange, ours: Field | None, drop_credentials: bool) -> list[Field]:
-    """The caller's fields as they go to the provider; `ours` is the credential that stands in for the caller's."""
-    drop = _WITHOUT_CREDENTIALS if ours is not None or drop_credentials else _FROM_CALLER
+def upstream_fields(exchange: Exchange, ours: Field | None, foreign: bool) -> list[Field]:
+    """The caller's fields as they go to the provider; `ours` is the credential that stands in for the caller's.
+
+    `foreign`: the caller's credentials are meant for another provider. Gateway keys travel to none.
+    """
+    drop = _WITHOUT_CREDENTIALS if ours is not None or foreign else _FROM_CALLER | exchange.gateway_keys
     passed = _end_to_end(exchange.fields, exchange.head, drop)
     passed.append(_IDENTITY)
     if ours is not None:
@@ -52,7 +61,7 @@ def answer_fields(
     fields: Sequence[Field], lowered: Mapping[bytes, bytes], call_id: bytes, without_length: bool
 ) -> list[Field]:
     """The provider's fields (`lowered`: by lower-case name) as they go to the caller, and the id of the call's record."""
-    passed = _end_to_end(fields, lowered, _AND_LENGTH if without_length else HOP_BY_HOP)
+    passed = _end_to_end(fields, lowered, _AND_LENGTH if without_length else _FROM_PROVIDER)
     passed.append((b"x-agentgateway-request-id", call_id))
     return passed
 

@@ -72,7 +72,7 @@ class Upstream:
         own = name == agent.provider if agent.provider else name in (exchange.provider_named, _usual(exchange))
         ours = credential(self.provider, agent.api_key if own else None)
         foreign = not own and exchange.provider_named != name
-        fields = [self.host, *upstream_fields(exchange, ours, exchange.key_is_ours or foreign)]
+        fields = [self.host, *upstream_fields(exchange, ours, foreign)]
         method = exchange.method.encode("ascii")
         return Onward(self, agent, method, self.url(exchange.uri_upstream), RawHeaders(fields))
 

@@ -54,15 +54,17 @@ class IdentifyTests(SynchronousTestCase):
         self.assertEqual(self.agent("/agents/writer/v1/x", named(b"coder"), key), "keyed")
 
     def test_keys(self) -> None:
-        """A gateway key counts in x-api-key and as a bearer; every other header is not looked at."""
+        """A gateway key counts wherever SDKs put an API key; every other header is not looked at."""
         for field in (
             (b"X-API-Key", b" secret "),
             (b"Authorization", b"Bearer secret"),
             (b"authorization", b"BEARER  secret"),
+            (b"x-goog-api-key", b"secret"),
+            (b"Api-Key", b"secret"),
         ):
-            found = self.identified("/v1/x", field)
+            found = self.identified("/v1/x", field, (b"x-other", b"secret"))
             assert isinstance(found, Exchange)
-            self.assertEqual((found.agent_id, found.key_is_ours), ("keyed", True))
+            self.assertEqual((found.agent_id, found.gateway_keys), ("keyed", {field[0].lower()}))
         for field in ((b"authorization", b"Basic secret"), (b"authorization", b"secret"), (b"x-api-keys", b"secret")):
             self.assertEqual(self.agent("/v1/x", field, named(b"keyed")), "bad_key")
 
@@ -70,7 +72,24 @@ class IdentifyTests(SynchronousTestCase):
         """A key that is none of the gateway's is the caller's own for its provider."""
         found = self.identified("/v1/x", named(b"coder"), (b"x-api-key", b"sk-own"))
         assert isinstance(found, Exchange)
-        self.assertFalse(found.key_is_ours)
+        self.assertEqual(found.gateway_keys, frozenset())
+
+    def test_both_keys(self) -> None:
+        """Who proves itself in one header may bring the provider's key in another."""
+        found = self.identified("/v1/x", (b"authorization", b"Bearer secret"), (b"x-api-key", b"sk-own"))
+        assert isinstance(found, Exchange)
+        self.assertEqual((found.agent_id, found.gateway_keys), ("keyed", {b"authorization"}))
+
+    def test_key_in_the_query(self) -> None:
+        """There, where Google's SDKs may put a key, a gateway key is refused before it travels; others' keys are theirs."""
+        for query in ("key=secret", "alt=sse&key=secret&x=%20", "key=sec%72et&key=own"):
+            found = self.identified(f"/providers/openai/v1/x?{query}", named(b"coder"))
+            assert isinstance(found, Refusal)
+            self.assertEqual(found.reason, "bad_key")
+            self.assertIn("stands in the URL", found.message)
+        own = self.identified("/v1/x?key=own&monkey=secret", named(b"coder"))
+        assert isinstance(own, Exchange)
+        self.assertEqual((own.agent_id, own.uri_upstream), ("coder", "/v1/x?key=own&monkey=secret"))
 
     def test_nobody(self) -> None:
         """Without a template nobody else gets in; with one, everybody with a proper id does."""
@@ -154,7 +173,7 @@ class IdentifyTests(SynchronousTestCase):
 
         (first, _), (second, answer) = ask(), ask()
         self.assertIsNone(answer)
-        for name in ("agent", "agent_id", "uri_upstream", "provider_named", "session", "key_is_ours"):
+        for name in ("agent", "agent_id", "uri_upstream", "provider_named", "session", "gateway_keys"):
             self.assertEqual(getattr(second, name), getattr(first, name), name)
         self.assertEqual((second.agent_id, second.uri_upstream, second.session), ("writer", "/v1", "s"))
         fleet.configure(config_of(STRICT.replace("writer: {", 'writer: {key: "sha256:' + "0" * 64 + '", ')), NOW)
@@ -188,4 +207,4 @@ class IdentifyTests(SynchronousTestCase):
         """Whatever is sent, the answer is an agent or a refusal, and a keyed agent only comes with its key."""
         found = self.identified(uri, *fields, config=OPEN)
         if isinstance(found, Exchange) and found.agent_id == "keyed":
-            self.assertTrue(found.key_is_ours)
+            self.assertTrue(found.gateway_keys)

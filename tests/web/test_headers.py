@@ -43,11 +43,18 @@ class UpstreamFieldsTests(SynchronousTestCase):
                          [(b"c", b"2"), IDENTITY])  # fmt: skip
 
     def test_keys(self) -> None:
-        """The caller's key goes where the gateway has one, or where it is a gateway key."""
+        """The caller's key goes where the gateway has one, or where it is meant for others."""
         own, ours = (b"x-api-key", b"own"), (b"Authorization", b"Bearer ours")
         self.assertEqual(self.passed(own), [own, IDENTITY])
         self.assertEqual(self.passed(own, ours=ours), [IDENTITY, ours])
         self.assertEqual(self.passed(own, drop=True), [IDENTITY])
+
+    def test_gateway_keys(self) -> None:
+        """A gateway key stays here; the key that its caller has brought for the provider goes."""
+        own, gateway = (b"x-api-key", b"own"), (b"Authorization", b"Bearer ours")
+        exchange = call(CHAT, b"", own, gateway)
+        exchange.gateway_keys = frozenset({b"authorization"})
+        self.assertEqual(upstream_fields(exchange, None, False), [own, IDENTITY])
 
     @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([b"x-a", b"close", b"authorization", b"1"]))))
     def test_anything(self, fields: list[Field]) -> None:
@@ -73,6 +80,16 @@ class AnswerFieldsTests(SynchronousTestCase):
         )
         self.assertEqual(
             answer_fields(headers.pairs(), headers.lowered, b"agw_1", True), [(b"A", b"1"), (b"a", b"2"), id_]
+        )
+
+    def test_a_gateway_behind_a_gateway(self) -> None:
+        """What the other one says of its own record and budget stays there; why it refused goes on."""
+        inner = [(b"X-Agentgateway-Request-Id", b"agw_9"), (b"x-agentgateway-budget-reset", b"3")]
+        reason = (b"x-agentgateway-reason", b"rate_limited")
+        headers = RawHeaders([*inner, reason])
+        self.assertEqual(
+            answer_fields(headers.pairs(), headers.lowered, b"agw_1", False),
+            [reason, (b"x-agentgateway-request-id", b"agw_1")],
         )
 
 

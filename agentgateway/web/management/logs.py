@@ -64,7 +64,8 @@ async def _recent(live: Live, query: LogQuery, rest: Rest) -> list[AuditRecord]:
         found += islice(filter(wanted, tail[start : start + SLICE]), query.count - len(found))
         if len(found) >= query.count:
             break
-    return sorted(reversed(found), key=lambda record: record.ts)  # those of one instant stay in the order of their ends
+    found.reverse()  # records of one instant stay in the order in which their calls ended
+    return sorted(found, key=lambda record: record.ts)
 
 
 def matcher(query: LogQuery) -> Callable[[AuditRecord], bool]:
