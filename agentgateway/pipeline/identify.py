@@ -164,9 +164,8 @@ def _presented(exchange: Exchange) -> Iterator[tuple[bytes, bytes]]:
                     yield place, token.strip()
     if "key=" in exchange.uri:
         for part in exchange.uri.partition("?")[2].split("&"):
-            name, _, value = part.partition("=")
-            if name == "key":
-                yield _QUERY, unquote(value).encode()
+            if part.startswith("key="):
+                yield _QUERY, unquote(part[4:]).encode()
 
 
 def _all(exchange: Exchange, wanted: bytes) -> list[bytes]:

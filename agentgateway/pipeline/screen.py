@@ -44,10 +44,11 @@ class Screen(Quiet):
 def _paused(agent: str, pause: Pause, now: Moment) -> Refusal:
     if pause.by != "budget":
         return Refusal("agent_paused", f"agent {agent!r} is paused: {pause.reason}; an operator can resume it")
-    return Refusal("budget_exceeded", f"{pause.reason}; {_when(pause.until, now)}")
+    return Refusal("budget_exceeded", f"{pause.reason}; {when(pause.until, now)}")
 
 
-def _when(until: float | None, now: Moment) -> str:
+def when(until: float | None, now: Moment) -> str:
+    """When a spent budget lets its agent go on, in words."""
     if until is None:
         return "it has to be raised before this agent can go on"
     return f"it resets in {_span(until - now.wall)}, or raise it"

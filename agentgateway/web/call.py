@@ -11,7 +11,7 @@ from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
 from agentgateway.pipeline.meter import Meter
 from agentgateway.pipeline.onion import BORROW, Answer, Hold
-from agentgateway.web.accrual import accrual
+from agentgateway.web.accrual import accrual, spent_up
 from agentgateway.web.answers import dialect, refusal_answer, refusal_of
 from agentgateway.web.attempts import Attempts, Discard
 from agentgateway.web.broken import last_words
@@ -104,8 +104,13 @@ class Call:
         """The gateway is stopping and has waited for long enough."""
         self._stop(DRAINED)
 
-    def _stop(self, why: Cut = SPENT) -> None:
-        """Cut the answer, or give the call up that has none yet: a cap is reached."""
+    def _spent(self) -> None:
+        """A cap is reached."""
+        agent = self._exchange.agent
+        self._stop(SPENT if agent is None else spent_up(agent.account, self._live.moment()))
+
+    def _stop(self, why: Cut) -> None:
+        """Cut the answer, or give the call up that has none yet."""
         if self._relay is not None:
             self._relay.cut(why)
         elif self._meter is None:
@@ -148,7 +153,7 @@ class Call:
     def _be_stoppable(self) -> None:
         reservation, asked = self._exchange.reservation, self._exchange.asked
         if reservation is not None and asked is not None and asked.stream:
-            reservation.stop = self._stop
+            reservation.stop = self._spent
 
     async def _relay_answer(self, response: Any) -> None:
         now = self._live.moment()

@@ -23,7 +23,7 @@ def conclude(exchange: Exchange, reading: Reading, ending: Ending, gone: bool) -
 
 def given_up(why: Cut) -> Refusal:
     """What a caller is told whose call was stopped on this side before its answer began."""
-    return Refusal("draining" if why is DRAINED else "budget_exceeded", f"{why.message} before it began")
+    return Refusal("draining" if why is DRAINED else "budget_exceeded", f"{why.message} (before it began)")
 
 
 def provider_of(exchange: Exchange) -> str:

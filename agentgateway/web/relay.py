@@ -60,8 +60,8 @@ class Relay:
 
     _log = Logger()
 
-    def __init__(self, request: Any, response: Any, meter: Meter, spent: Callable[[], bool] | None = None) -> None:
-        """`spent` says, after each chunk of a stream, whether it has to be cut."""
+    def __init__(self, request: Any, response: Any, meter: Meter, spent: Callable[[], Cut | None] | None = None) -> None:
+        """`spent` says, after each chunk of a stream, why it has to be cut, if it has to be."""
         self._request = request
         self._response = response
         self._meter = meter
@@ -110,10 +110,10 @@ class Relay:
                 self.settled.callback(Ending(False))
         elif getattr(self._response, "complete", False):
             self._held = [data]
-        elif self._spent is not None and not self.settled.called and self._spent():
+        elif self._spent is not None and not self.settled.called and (why := self._spent()) is not None:
             self._held = [whole_events(data)]
             self.torn = inside and not self._held[0]
-            self._cut(SPENT)
+            self._cut(why)
         elif data:
             self._request.write(data)
 

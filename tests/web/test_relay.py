@@ -146,7 +146,7 @@ class RelayTests(SynchronousTestCase):
 
     def test_spent(self) -> None:
         """At a cap the provider's connection is closed; what came last still goes to the caller, who paid for it."""
-        relay = self.begin(spent=lambda: self.meter.reading.sent_chars > 0)
+        relay = self.begin(spent=lambda: SPENT if self.meter.reading.sent_chars > 0 else None)
         first = HEAD[: HEAD.index(b"event: ping")]
         relay.dataReceived(first)
         relay.dataReceived(HEAD[len(first) :])
