@@ -72,9 +72,9 @@ class AgentState:
                 breaker.tell = partial(self.link.circuit, self.id, provider)
         return breaker
 
-    def judge(self, now: Moment) -> Verdict:
-        """What the policies say of this agent now."""
-        return self.rules.evaluate(Facts(self, now.wall), now.monotonic) if self.rules.rules else NOTHING
+    def judge(self, now: Moment, asked: str | None = None) -> Verdict:
+        """What the policies say of this agent now; `asked`: the model of the call that is about to begin."""
+        return self.rules.evaluate(Facts(self, now.wall, asked), now.monotonic) if self.rules.rules else NOTHING
 
     def configure(self, config: Agent, rules: Rules, now: Moment) -> None:
         """Take over a (new) configuration; what was taken, spent and counted stays."""

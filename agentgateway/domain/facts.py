@@ -12,13 +12,17 @@ IDLE_AFTER = 300.0
 
 
 class Facts:
-    """The facts of `agent` at `wall` (epoch seconds). Costs are dollars, rates from 0 to 1."""
+    """The facts of `agent` at `wall` (epoch seconds). Costs are dollars, rates from 0 to 1.
 
-    __slots__ = ("_agent", "_wall")
+    `asked`: the model that a call asks for which is about to begin.
+    """
 
-    def __init__(self, agent: "AgentState", wall: float) -> None:
+    __slots__ = ("_agent", "_asked", "_wall")
+
+    def __init__(self, agent: "AgentState", wall: float, asked: str | None = None) -> None:
         self._agent = agent
         self._wall = wall
+        self._asked = asked
 
     @property
     def id(self) -> str:
@@ -35,8 +39,8 @@ class Facts:
 
     @property
     def model(self) -> str | None:
-        """The model of the latest call, else the configured one."""
-        return self._agent.last_model or self._agent.config.model
+        """The model of the call that is about to begin, else of the latest one, else the configured one."""
+        return self._asked or self._agent.last_model or self._agent.config.model
 
     @property
     def provider(self) -> str | None:

@@ -26,7 +26,8 @@ class Screen(Quiet):
                 exchange.borrowed += 1
                 agent.link.urge(agent.id)
                 return BORROW
-            exchange.verdict = verdict = agent.judge(now)
+            asked = exchange.requested_model or (agent.config.model if exchange.surface.billable else None)
+            exchange.verdict = verdict = agent.judge(now, asked)
             if verdict.pause is not None or verdict.alerts:
                 self._fleet.apply(agent, verdict, now)
             if verdict.deny is not None and agent.pause is None:

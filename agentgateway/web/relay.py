@@ -60,7 +60,9 @@ class Relay:
 
     _log = Logger()
 
-    def __init__(self, request: Any, response: Any, meter: Meter, spent: Callable[[], Cut | None] | None = None) -> None:
+    def __init__(
+        self, request: Any, response: Any, meter: Meter, spent: Callable[[], Cut | None] | None = None
+    ) -> None:
         """`spent` says, after each chunk of a stream, why it has to be cut, if it has to be."""
         self._request = request
         self._response = response

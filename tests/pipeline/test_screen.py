@@ -20,6 +20,14 @@ policies:
 """
 
 
+MODELS = """
+agents:
+  writer: {provider: openai, model: cheap}
+policies:
+  - {name: not-dear, condition: 'model == "dear"', action: deny}
+"""
+
+
 class ScreenTests(SynchronousTestCase):
     """Before anything else is looked at."""
 
@@ -79,6 +87,29 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(self.refused().reason, "agent_paused")
         assert self.agent.pause is not None
         self.assertEqual(self.agent.pause.by, "policy")
+
+
+class ModelTests(SynchronousTestCase):
+    """Policies that go by the model."""
+
+    def test_the_call_s_own(self) -> None:
+        """It is that of the call that is about to begin: the first one is refused already, and others are not for its sake."""
+        fleet = fleet_of(config_of(MODELS))
+        agent = fleet.get("writer")
+        assert agent is not None
+
+        def reason(body: bytes, path: str = CHAT) -> str | None:
+            exchange = call(path, body)
+            exchange.agent, exchange.surface = agent, surface("POST", path, "openai")
+            exchange.asked = exchange.surface.understand(path, body)
+            answer = Screen(fleet).check(exchange, NOW)
+            return answer.reason if isinstance(answer, Refusal) else None
+
+        for body, wanted in ((b'{"model": "dear"}', "policy_denied"), (b'{"model": "cheap"}', None)) * 2:
+            self.assertEqual(reason(body), wanted)
+            agent.last_model = "dear"
+        self.assertIsNone(reason(b"{}"))  # the agent's own model is put in
+        self.assertEqual(reason(b"{}", "/v1/files"), "policy_denied")  # has none: the latest counts
 
 
 class FleetTests(SynchronousTestCase):

@@ -61,7 +61,9 @@ class AccrualTests(SynchronousTestCase):
         why = self.asked("capped", 2_000)
         assert why is not None
         self.assertEqual(why.reason, "budget_exceeded")
-        self.assertRegex(why.message, r"the budget of \$0.001 per hour is spent: the answer was cut; it resets in \d+ min")
+        self.assertRegex(
+            why.message, r"the budget of \$0.001 per hour is spent: the answer was cut; it resets in \d+ min"
+        )
 
     def test_no_cap(self) -> None:
         """Whoever has no cap any more is not told of one."""
