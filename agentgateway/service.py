@@ -213,7 +213,10 @@ class GatewayService(MultiService):
         self.server.limits = server_limits(new.gateway)
         self.server.heads.clear()
         self.desk.metrics.counts.reserve(new.agents)
-        return changes(old, new, self._begun)
+        told = changes(old, new, self._begun)
+        changed = (self.live.fleet.get(id) for id in told["agents"]["changed"])
+        told["kept_caps"] = [agent.id for agent in changed if agent is not None and agent.caps_differ]
+        return told
 
     def _reload_on_signal(self) -> None:
         self.systemd.reloading()

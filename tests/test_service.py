@@ -9,6 +9,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from agentgateway.config.load import parse
+from agentgateway.domain.standing import Caps
 from agentgateway.errors import GatewayError
 from agentgateway.service import GatewayService
 from tests.harness import CONFIG, Running, connect, reactor, start_gateway, until
@@ -113,6 +114,18 @@ class ReloadTests(TestCase):
         self.assertEqual((record["method"], record["outcome"], record["agent"]), ("SIGHUP", "ok", None))
         self.assertTrue(record["reason"].startswith("signal: agents added tester; agents removed"), record["reason"])
         self.assertIsNotNone(running.service.live.fleet.get("tester"))
+
+    async def test_kept_caps(self) -> None:
+        """A reload names the agents whose caps in the file are not in force: an operator has set others."""
+        running = await self.running("agents: {researcher: {budget: {max_cost_total: 2}}}\nstore: 'memory:'")
+        live = running.service.live
+        agent = live.fleet.get("researcher")
+        assert agent is not None
+        live.fleet.set_caps(agent, Caps(max_cost_total=10**9), live.moment())
+        self.assertEqual(running.service.reload()["kept_caps"], ["researcher"])
+        live.fleet.set_caps(agent, None, live.moment())
+        self.assertEqual(agent.account.budget.max_cost_total, 2 * 10**9)
+        self.assertEqual(running.service.reload()["kept_caps"], [])
 
     async def test_a_caller_who_stays(self) -> None:
         """A caller that says the very same on the same connection is judged by the new file: its agent has a key now."""

@@ -33,16 +33,20 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
 @click.option("--hourly", type=Amount(), help="The most it may spend in an hour.")
 @click.option("--daily", type=Amount(), help="The most it may spend in a day.")
 @click.option("--total", type=Amount(), help="The most it may spend at all.")
-def command(common: Common, agent: str, **given: str | None) -> None:
-    """Show AGENT's budget, or change it: at once, for calls under way too, and over restarts.
+@click.option("--file", "of_file", is_flag=True, help="The caps of the configuration again, but for those given.")
+def command(common: Common, agent: str, of_file: bool, **given: str | None) -> None:
+    """Show AGENT's budget, or change it: at once, for calls under way too, and over restarts and reloads.
 
     \b
     Examples:
       agentgateway budget writer
       agentgateway budget writer --hourly 2.50 --total none
+      agentgateway budget writer --file
     """
     client = common.client
     caps = {CAPS[name]: None if cap == "none" else cap for name, cap in given.items() if cap is not None}
+    if of_file:
+        caps["set_by"] = "file"
     try:
         if caps:
             client.change("PUT", agent_path("/api/budget", agent), caps)
@@ -62,6 +66,8 @@ def _shown(client: Client, agent: str, json: bool) -> str:
         until = f", resets at {safe(resets[:16].replace('T', ' '))} UTC" if resets else ""
         limit = "no cap" if budget[cap] is None else f"of {money(budget[cap])}"
         lines.append(f"  {name:<7} {money(view[_SPENT[name]]):>10} spent, {limit}{until}")
+    if budget.get("set_by") == "operator":
+        lines.append("  an operator set these caps, whatever the configuration says (--file takes that again)")
     if budget["reserved"]:
         lines.append(f"  {money(budget['reserved'])} more is held by calls under way")
     if budget["remaining"] is not None:

@@ -38,4 +38,9 @@ def _lines(changed: Any) -> list[str]:
         lines.append(f"changed: {', '.join(map(safe, changed['gateway']))}")
     if changed.get("needs_restart"):
         lines.append(f"in force after a restart only: {', '.join(map(safe, changed['needs_restart']))}")
+    if changed.get("kept_caps"):
+        names = ", ".join(map(safe, changed["kept_caps"]))
+        lines.append(
+            f"caps as an operator set them, not as the file has them: {names} (agentgateway budget AGENT --file)"
+        )
     return lines or ["nothing changed"]

@@ -167,6 +167,11 @@ class AgentState:
             return self.config.budget
         return attrs.evolve(self.config.budget, **attrs.asdict(self.caps))
 
+    @property
+    def caps_differ(self) -> bool:
+        """Whether an operator's caps are in force that are not the configuration's."""
+        return self.budget != self.config.budget
+
 
 def _lent(agent: str, link: Link) -> Make:
     """Makes an agent's parts of the fleet's rates."""

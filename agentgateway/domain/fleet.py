@@ -167,8 +167,8 @@ class Fleet:
         text = f"{agent.id} is resumed: {why}"
         self.alert(Alert(now.wall, "resume", text, agent.id, once=once, good=True))
 
-    def set_caps(self, agent: AgentState, caps: Caps, now: Moment) -> None:
-        """Caps of an operator, in effect at once, for calls in flight too; a raised cap lifts a budget's pause."""
+    def set_caps(self, agent: AgentState, caps: Caps | None, now: Moment) -> None:
+        """Caps of an operator, or the file's again (None), at once, for calls in flight too; a raised one lifts its pause."""
         agent.caps, agent.capped_at = caps, said_after(agent.capped_at, now.wall)
         agent.account.set_caps(agent.budget)
         self.keep(agent)

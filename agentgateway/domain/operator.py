@@ -1,7 +1,6 @@
 """What an operator asks for as JSON, and what an agent becomes then: the same through the API and from the dashboard."""
 
-from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 import msgspec
@@ -21,6 +20,7 @@ MAX_DOLLARS: Final = 10**9
 """As in the configuration, caps stay below this."""
 
 Amount = int | float | str | None | UnsetType
+_CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
 
 
 class Why(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class Why(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a budget: dollars, null for no cap; what is left out stays.
+    """The body of a budget: dollars, null for no cap; what is left out stays, or with `set_by` is the file's again.
 
     Making one raises ValueError for what is no amount of money, and where nothing is given.
     """
@@ -46,18 +46,15 @@ class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
     max_cost_per_hour: Amount = UNSET
     max_cost_per_day: Amount = UNSET
     max_cost_total: Amount = UNSET
+    set_by: Literal["file"] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if not self.nanos():
-            raise ValueError(f"expected one or more of {', '.join(self.__struct_fields__)}, got none")
+        if not self.nanos() and self.set_by is UNSET:
+            raise ValueError(f"expected one or more of {', '.join(_CAPS)}, got none")
 
     def nanos(self) -> dict[str, int | None]:
         """The caps that are given, in nano-dollars."""
-        return {
-            name: _nano(name, amount)
-            for name in self.__struct_fields__
-            if not isinstance(amount := getattr(self, name), UnsetType)
-        }
+        return {name: _nano(name, amount) for name in _CAPS if not isinstance(amount := getattr(self, name), UnsetType)}
 
 
 def _nano(name: str, amount: int | float | str | None) -> int | None:
@@ -105,19 +102,22 @@ def resume(fleet: Fleet, agent: AgentState, why: str, now: Moment) -> None:
     fleet.watch_budget(agent, now)  # a budget spent while an operator's pause stood in front of it
 
 
-def change_caps(fleet: Fleet, agent: AgentState, given: Mapping[str, int | None], now: Moment) -> str:
-    """Other caps (nano-dollars, None for none) in place of those named in `given`; what was and what is, in words.
+def change_caps(fleet: Fleet, agent: AgentState, asked: NewCaps, now: Moment) -> str:
+    """Other caps in place of those asked for, or the file's again; what was and what is, in words.
 
     Raises CapTooLarge, and changes nothing, for a cap that a fleet of processes could not share.
     """
+    given = asked.nanos()
     if agent.account.share is not None:
         for name, cap in given.items():
             if cap is not None and cap > LARGEST_CAP:
                 raise CapTooLarge(f"{name}: expected at most {LARGEST_CAP // NANO:,} dollars with a shared store")
-    before = {name: getattr(agent.budget, name) for name in NewCaps.__struct_fields__}
-    fleet.set_caps(agent, Caps(**{**before, **given}), now)
-    changed = [f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in given.items() if cap != before[name]]
-    return ", ".join(changed) or "all caps as they were"
+    before = {name: getattr(agent.budget, name) for name in _CAPS}
+    rest = before if asked.set_by is UNSET else {name: getattr(agent.config.budget, name) for name in _CAPS}
+    fleet.set_caps(agent, Caps(**{**rest, **given}) if given else None, now)
+    after = {name: getattr(agent.budget, name) for name in _CAPS}
+    changed = [f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in after.items() if cap != before[name]]
+    return ("" if given else "the file's caps again: ") + (", ".join(changed) or "all caps as they were")
 
 
 def _money(nano: int | None) -> str:

@@ -62,6 +62,7 @@ def _budget_view(agent: AgentState, caps: Iterable[Cap]) -> dict[str, Any]:
         "max_cost_per_hour": _dollars(budget.max_cost_per_hour),
         "max_cost_per_day": _dollars(budget.max_cost_per_day),
         "max_cost_total": _dollars(budget.max_cost_total),
+        "set_by": "file" if agent.caps is None else "operator",
         "enforcement": budget.enforcement,
         "reserved": agent.account.reserved / NANO,
         "remaining": _dollars(min([cap.remaining for cap in caps], default=None)),

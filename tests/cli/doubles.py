@@ -66,8 +66,8 @@ def agent(id="writer", **fields):
         "call_count": 5000, "error_count": 1, "error_rate": 0.25, "input_tokens": 1, "output_tokens": 1, "in_flight": 2,
         "last_call": "2026-11-23T15:04:05.000Z", "rate_limit": None,
         "budget": {
-            "max_cost_per_hour": 5.0, "max_cost_per_day": None, "max_cost_total": None, "enforcement": "estimate",
-            "reserved": 0.25, "remaining": 4.25, "resets_at": {"hour": "2026-11-23T16:00:00.000Z"},
+            "max_cost_per_hour": 5.0, "max_cost_per_day": None, "max_cost_total": None, "set_by": "file",
+            "enforcement": "estimate", "reserved": 0.25, "remaining": 4.25, "resets_at": {"hour": "2026-11-23T16:00:00.000Z"},
         },
         "circuit_breaker": {"state": "closed", "errors": 0, "retry_at": None, "providers": {}},
     }  # fmt: skip

@@ -47,6 +47,21 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 0, result.output)
         self.assertEqual(json.loads(gateway.asked[0][3]), {"max_cost_per_hour": "2.123456789", "max_cost_total": None})
 
+    def test_whose_caps(self):
+        """Caps that an operator has set are told as such, for the file is silent about them."""
+        self.assertNotIn("operator", self.gateway().run("budget", "writer").output)
+        budget = agent()["budget"] | {"set_by": "operator"}
+        gateway = Scripted(self, {("GET", "/api/agents/writer"): (200, agent() | {"budget": budget})})
+        self.assertIn("an operator set these caps", gateway.run("budget", "writer").output)
+
+    def test_the_file_s_again(self):
+        """`--file` goes out alone, or with the caps that are to differ."""
+        gateway = self.gateway()
+        self.assertEqual(gateway.run("budget", "writer", "--file").exit_code, 0)
+        self.assertEqual(json.loads(gateway.asked[0][3]), {"set_by": "file"})
+        self.assertEqual(gateway.run("budget", "writer", "--file", "--total", "1").exit_code, 0)
+        self.assertEqual(json.loads(gateway.asked[2][3]), {"set_by": "file", "max_cost_total": "1"})
+
     def test_json(self):
         """Programs get the API's answer."""
         self.assertEqual(json.loads(self.gateway().run("budget", "writer", "--json").output), agent()["budget"])

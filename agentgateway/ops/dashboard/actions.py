@@ -66,7 +66,7 @@ class Actions:
 
     def _budget(self, agent: AgentState, asked: NewCaps) -> str:
         try:
-            told = operator.change_caps(self._live.fleet, agent, asked.nanos(), self._live.moment())
+            told = operator.change_caps(self._live.fleet, agent, asked, self._live.moment())
         except operator.CapTooLarge as large:
             raise CannotDo(422, large.message)
         self._alert("budget", f"{agent.id}: {told}", agent.id)

@@ -57,14 +57,14 @@ class Controls:
             raise Problem(422, "budget_exceeded", f"{spent.reason}: raise it ({how}){spent.or_wait}")
         self._record(order, now, agent.id, f"{before} -> {_standing(agent)}: {reason}")
 
-    def set_caps(self, order: Order, agent: AgentState, given: Mapping[str, int | None]) -> None:
-        """Other caps (nano-dollars, None for none) in place of those named in `given`, for calls in flight too.
+    def set_caps(self, order: Order, agent: AgentState, asked: operator.NewCaps) -> None:
+        """Other caps in place of those asked for, or the file's again, for calls in flight too.
 
         Raises Problem (422) for one that cannot be shared with other processes.
         """
         now = self._live.moment()
         try:
-            told = operator.change_caps(self._live.fleet, agent, given, now)
+            told = operator.change_caps(self._live.fleet, agent, asked, now)
         except operator.CapTooLarge as large:
             raise Problem(422, "invalid", large.message)
         self._record(order, now, agent.id, told)

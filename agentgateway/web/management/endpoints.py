@@ -125,7 +125,7 @@ class Endpoints:
     async def set_budget(self, asked: Asked) -> Answer:
         """Other caps."""
         agent, caps = self._find(asked), parse(asked.body, asked.content_type, NewCaps)
-        self._controls.set_caps(asked.order, agent, caps.nanos())
+        self._controls.set_caps(asked.order, agent, caps)
         return json_answer(self.budget_view(agent, self._live.moment()))
 
     async def reload(self, asked: Asked) -> Answer:

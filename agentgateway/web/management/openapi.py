@@ -130,7 +130,7 @@ _PATHS: Final[Json] = {
         "get": _operation("budget", "Its caps", _json(_ref("Budget"), "As of now."), 404),
         "put": _operation(
             "setBudget",
-            "Other caps, at once; those left out stay",
+            "Other caps, at once; those left out stay. Or the file's again",
             _json(_ref("Budget"), "In force, until changed again, over restarts and reloads."),
             404,
             422,

@@ -38,7 +38,8 @@ CAPS: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
     "minProperties": 1,
-    "properties": dict.fromkeys(("max_cost_per_hour", "max_cost_per_day", "max_cost_total"), CAP),
+    "properties": dict.fromkeys(("max_cost_per_hour", "max_cost_per_day", "max_cost_total"), CAP)
+    | {"set_by": {"const": "file", "description": "Caps left out are those of the configuration again."}},
     "example": {"max_cost_per_hour": 5, "max_cost_total": None},
 }
 REASON: Final[Schema] = {
@@ -76,6 +77,7 @@ BUDGET: Final = record(
     max_cost_per_hour=or_null(DOLLARS),
     max_cost_per_day=or_null(DOLLARS),
     max_cost_total=or_null(DOLLARS),
+    set_by={"enum": ["file", "operator"], "description": "Whose caps these are."},
     enforcement={"enum": ["estimate", "hard"]},
     reserved={**DOLLARS, "description": "Held by calls in flight."},
     remaining={**or_null(DOLLARS), "description": "Left of the tightest cap; null: no cap."},
@@ -130,7 +132,13 @@ RECORD: Final = {
 
 _NAMES: Final[Schema] = record(added=STRINGS, changed=STRINGS, removed=STRINGS)
 CHANGES: Final = record(
-    agents=_NAMES, providers=_NAMES, prices=_NAMES, policies=_NAMES, gateway=STRINGS, needs_restart=STRINGS
+    agents=_NAMES,
+    providers=_NAMES,
+    prices=_NAMES,
+    policies=_NAMES,
+    gateway=STRINGS,
+    needs_restart=STRINGS,
+    kept_caps={**STRINGS, "description": "Changed agents whose caps stay as an operator has set them."},
 )
 MISTAKE: Final = record(file=STRING, line=WHOLE, path=STRING, expected=STRING, got=STRING, message=STRING)
 PROBLEM: Final = record(

@@ -46,6 +46,7 @@ class ParseTests(SynchronousTestCase):
             (b'{"max_cost_total": 1e308}', NewCaps),
             (b'{"max_cost_total": "lots"}', NewCaps), (b'{"max_cost_total": "NaN"}', NewCaps),
             (b'{"max_cost_total": "1e999999999"}', NewCaps), (b'{"max_cost_total": [1]}', NewCaps),
+            (b'{"set_by": "me"}', NewCaps), (b'{"set_by": "operator"}', NewCaps),
         ):  # fmt: skip
             self.assertEqual(refused(self, body, shape), (422, "invalid"), body)
 
