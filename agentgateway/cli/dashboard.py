@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from agentgateway.cli.client import Client, Refused, Unreachable
 from agentgateway.cli.options import Common, common
 from agentgateway.cli.show import as_json
-from agentgateway.cli.target import dashboard_section
+from agentgateway.cli.target import Target, dashboard_section
 from agentgateway.errors import GatewayError
 
 
@@ -21,7 +22,7 @@ class NoDashboard(GatewayError):
 @common
 @click.option("--print", "only_print", is_flag=True, help="Only print where it is.")
 def command(common: Common, only_print: bool) -> None:
-    """Open the dashboard in a browser; where there is none, print its URL.
+    """Print the dashboard's URL, and open it where there is a browser.
 
     \b
     Examples:
@@ -29,11 +30,9 @@ def command(common: Common, only_print: bool) -> None:
       ssh -L 4040:127.0.0.1:4040 gateway.example   # then open http://127.0.0.1:4040/
     """
     found = url(common)
-    if common.as_json:
-        click.echo(as_json({"url": found}))
-        return
-    click.echo(found)
-    if not only_print and _has_browser():
+    click.echo(as_json({"url": found}) if common.as_json else found)
+    _reach(found)
+    if not (common.as_json or only_print) and _has_browser():
         webbrowser.open(found)
 
 
@@ -48,6 +47,14 @@ def url(common: Common) -> str:
     if common.url is not None:
         host = urlsplit(common.url if "//" in common.url else f"//{common.url}").hostname or host
     return f"http://{f'[{host}]' if ':' in host else host}:{section.port}/"
+
+
+def _reach(url: str) -> None:
+    """Raises Unreachable where no dashboard answers."""
+    try:
+        Client(Target(url.rstrip("/"))).get("/session")
+    except Refused:
+        raise Unreachable(f"what answers at {url} is no dashboard")
 
 
 def _has_browser() -> bool:
