@@ -115,9 +115,12 @@ def admin_token(gateway: Gateway, alert: Callable[[Alert], None] = lambda _: Non
     path = os.path.join(gateway.state_dir, FILE)
     try:
         os.makedirs(gateway.state_dir, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise AdminTokenError(f"gateway.state_dir: cannot make the folder {gateway.state_dir}: {error.strerror}")
+    try:
         text = _read(path) or _make(path)
     except OSError as error:
-        raise AdminTokenError(f"cannot use the admin token in {path}: {error.strerror}")
+        raise AdminTokenError(f"gateway.state_dir: cannot use the admin token in {path}: {error.strerror}")
     return AdminToken(Secret(text, path), alert)
 
 

@@ -46,6 +46,11 @@ class TokenTests(SynchronousTestCase):
         os.symlink("/etc/hostname", os.path.join(folder, "admin-token"))
         self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir=folder))
 
+    def test_no_folder(self) -> None:
+        """A folder that cannot be made is told by the key that names it."""
+        error = self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir="/proc/none"))
+        self.assertIn("gateway.state_dir: cannot make the folder /proc/none: ", str(error))
+
     def test_written_by_others(self) -> None:
         """A token file into which everybody may write is refused: all of them would know the token."""
         folder = self.mktemp()
