@@ -38,7 +38,7 @@ def said(table: Table, key: str, value: str) -> Scalar:
 
 
 def short_form(table: Table) -> Mapping[str, Node]:
-    """`listen` out of `host` and `port`."""
+    """`listen` out of `host` and `port`, and whether it is that."""
     short = {k: v for k, v in table.entries.items() if k in ("host", "port") and not is_null(v)}
     listen = table.entries.get("listen")
     problems: list[Exception] = []
@@ -52,7 +52,7 @@ def short_form(table: Table) -> Mapping[str, Node]:
     if short:
         problems.append(Wrong(listen, "either listen, or host and port", "both"))
     raise_all(problems)
-    return {}
+    return {"short": Scalar(table.line, table, "short", "no", True)}
 
 
 def inherited(table: Table) -> Mapping[str, Node]:

@@ -104,7 +104,7 @@ class Structure:
     def _special(self, cls: type) -> tuple[Given, tuple[str, ...], tuple[str, ...]]:
         """What a class is given beside the file, keys that are no fields, and fields that are no keys."""
         special: dict[type, tuple[Given, tuple[str, ...], tuple[str, ...]]] = {
-            s.Gateway: (self._gateway, ("host", "port"), ()),
+            s.Gateway: (self._gateway, ("host", "port"), ("short",)),
             s.Agent: (lambda table: {"id": fields.said(table, "id", str(table.key))}, (), ("id",)),
             s.Provider: (fields.inherited, (), ("name",)),
             s.Policy: (lambda table: {"params": Table(table.line, table, "params")}, (), ()),
