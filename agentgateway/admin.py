@@ -41,7 +41,8 @@ class WrongToken(GatewayError):
     """What was shown is not the token; or was not looked at, for `wait` seconds more, after too many that were wrong."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__("too many wrong tokens: try again later" if wait else "this is not the admin token")
+        later = f"too many wrong tokens: try again in {int(wait) + 1} s"
+        super().__init__(later if wait else "this is not the admin token")
         self.wait = wait
 
 
