@@ -3,14 +3,13 @@
 import os
 import sys
 import webbrowser
-from urllib.parse import urlsplit
 
 import click
 
 from agentgateway.cli.client import Client, Refused, Unreachable
 from agentgateway.cli.options import Common, common
 from agentgateway.cli.show import as_json
-from agentgateway.cli.target import Target, dashboard_section
+from agentgateway.cli.target import Target, dashboard_section, parts_of
 from agentgateway.errors import GatewayError
 
 
@@ -37,7 +36,7 @@ def command(common: Common, only_print: bool) -> None:
 
 
 def url(common: Common) -> str:
-    """Where the dashboard is. Raises ConfigError or NoDashboard."""
+    """Where the dashboard is. Raises ConfigError, WrongUrl or NoDashboard."""
     section = dashboard_section(common.path, os.environ)
     if section is None:
         raise NoDashboard(f"the dashboard is switched off in {common.path} (dashboard: false)")
@@ -45,7 +44,7 @@ def url(common: Common) -> str:
         raise NoDashboard(f"{common.path} lets the system choose the dashboard's port: the gateway's log has it")
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(section.host, section.host)
     if common.url is not None:
-        host = urlsplit(common.url if "//" in common.url else f"//{common.url}").hostname or host
+        host = parts_of(common.url).hostname or host
     return f"http://{f'[{host}]' if ':' in host else host}:{section.port}/"
 
 
