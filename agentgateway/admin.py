@@ -41,7 +41,8 @@ class WrongToken(GatewayError):
     """What was shown is not the token; or was not looked at, for `wait` seconds more, after too many that were wrong."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__("too many wrong tokens: try again later" if wait else "this is not the admin token")
+        later = f"too many wrong tokens: try again in {int(wait) + 1} s"
+        super().__init__(later if wait else "this is not the admin token")
         self.wait = wait
 
 
@@ -115,9 +116,12 @@ def admin_token(gateway: Gateway, alert: Callable[[Alert], None] = lambda _: Non
     path = os.path.join(gateway.state_dir, FILE)
     try:
         os.makedirs(gateway.state_dir, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise AdminTokenError(f"gateway.state_dir: cannot make the folder {gateway.state_dir}: {error.strerror}")
+    try:
         text = _read(path) or _make(path)
     except OSError as error:
-        raise AdminTokenError(f"cannot use the admin token in {path}: {error.strerror}")
+        raise AdminTokenError(f"gateway.state_dir: cannot use the admin token in {path}: {error.strerror}")
     return AdminToken(Secret(text, path), alert)
 
 

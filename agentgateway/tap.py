@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from agentgateway.config.addresses import arguments, tcp_endpoint
+from agentgateway.config.addresses import arguments
 from agentgateway.config.load import load
 from agentgateway.config.schema import Config
 from agentgateway.errors import GatewayError
@@ -43,6 +44,8 @@ def hindrance(error: Exception, config: Config) -> str:
     if not isinstance(error, CannotListenError):
         return f"cannot listen: {error}"
     reason: Any = error.socketError
+    if isinstance(reason, socket.gaierror) or getattr(reason, "errno", None) == errno.EADDRNOTAVAIL:
+        return f"cannot listen: {_key(error, config, host=True)}: {reason.strerror}"
     if getattr(reason, "errno", None) == errno.EADDRINUSE:
         return (
             f"cannot listen: {_key(error, config)} is in use, by another gateway perhaps: stop that or change the key"
@@ -50,8 +53,8 @@ def hindrance(error: Exception, config: Config) -> str:
     return f"cannot listen: {_key(error, config)}: {getattr(reason, 'strerror', None) or reason}"
 
 
-def _key(error: CannotListenError, config: Config) -> str:
-    """The key that names the place, and the place as it stands there."""
+def _key(error: CannotListenError, config: Config, host: bool = False) -> str:
+    """The key that names the place, or with `host` the machine's address in it, and the place as it stands there."""
     keys = [(endpoint, "gateway.listen") for endpoint in config.gateway.listen]
     keys += [] if config.dashboard is None else [(config.dashboard.endpoint, "dashboard.port")]
     keys += [] if config.admin.manhole is None else [(config.admin.manhole, "admin.manhole")]
@@ -60,8 +63,10 @@ def _key(error: CannotListenError, config: Config) -> str:
         if str(error.port) == given.get("port", given.get("address")) and given.get("interface", "") == (
             error.interface or ""
         ):
-            short = key == "dashboard.port" or endpoint == tcp_endpoint(error.port, error.interface or "")
-            return f"{key.replace('listen', 'port')} {error.port}" if short else f"{key} {endpoint}"
+            section = key.partition(".")[0]
+            if key == "dashboard.port" or (key == "gateway.listen" and config.gateway.short):
+                return f"{section}.host {error.interface}" if host else f"{section}.port {error.port}"
+            return f"{key} {endpoint}"
     return f"{error.interface or ''}:{error.port}"
 
 

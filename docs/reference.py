@@ -40,7 +40,12 @@ SECTIONS: tuple[tuple[str, type, str], ...] = (
 )
 """(path in the file, its class, where gateway.yaml has its comments)."""
 
-HIDDEN = {schema.Agent: {"id"}, schema.Provider: {"name"}, schema.Config: {"path", "shared"}}
+HIDDEN = {
+    schema.Agent: {"id"},
+    schema.Provider: {"name"},
+    schema.Config: {"path", "shared"},
+    schema.Gateway: {"short"},
+}
 """Fields that are no keys: the names of mappings, and what is known of the file itself."""
 RENAMED = {"key_sha256": "key"}
 SHORT = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.admin import AdminTokenError, Headers, admin_token, host_name, on_this_machine
+from agentgateway.admin import AdminTokenError, Headers, WrongToken, admin_token, host_name, on_this_machine
 from agentgateway.config.schema import Gateway, Secret
 
 
@@ -45,6 +45,15 @@ class TokenTests(SynchronousTestCase):
         os.makedirs(folder)
         os.symlink("/etc/hostname", os.path.join(folder, "admin-token"))
         self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir=folder))
+
+    def test_too_many(self) -> None:
+        """After too many wrong ones it is said when the next is looked at."""
+        self.assertEqual(str(WrongToken(5.2)), "too many wrong tokens: try again in 6 s")
+
+    def test_no_folder(self) -> None:
+        """A folder that cannot be made is told by the key that names it."""
+        error = self.assertRaises(AdminTokenError, admin_token, Gateway(state_dir="/proc/none"))
+        self.assertIn("gateway.state_dir: cannot make the folder /proc/none: ", str(error))
 
     def test_written_by_others(self) -> None:
         """A token file into which everybody may write is refused: all of them would know the token."""

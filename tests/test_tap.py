@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 from pathlib import Path
 
 from twisted.internet.error import CannotListenError
@@ -47,6 +48,16 @@ class HindranceTests(SynchronousTestCase):
         for port, key in ((8080, "gateway.port"), (4040, "dashboard.port")):
             said = self.said(text, "127.0.0.1", port, errno.EADDRINUSE)
             self.assertEqual(said, f"cannot listen: {key} {port} {what}")
+
+    def test_host(self) -> None:
+        """An address of another machine, and a name that is none, are told by the key that has them."""
+        text = "gateway: {port: 8083, host: 9.9.9.9}\ndashboard: {host: 9.9.9.9}\n"
+        for port, key in ((8083, "gateway.host"), (4040, "dashboard.host")):
+            said = self.said(text, "9.9.9.9", port, errno.EADDRNOTAVAIL)
+            self.assertEqual(said, f"cannot listen: {key} 9.9.9.9: Cannot assign requested address")
+        error = CannotListenError("nohost", 8083, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+        said = hindrance(error, parse("gateway: {port: 8083, host: nohost}", "gateway.yaml", {}))
+        self.assertEqual(said, "cannot listen: gateway.host nohost: Name or service not known")
 
     def test_endpoints(self) -> None:
         """Of several endpoints the one is told that hinders; what no key is found for, by its address."""

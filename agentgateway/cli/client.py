@@ -94,7 +94,7 @@ class Client:
             headers["Content-Type"] = "application/json"
         connection = self._connection()
         try:
-            connection.request(method, urlsplit(target.url).path + path, body, headers)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             if patient and connection.sock is not None:
                 connection.sock.settimeout(None)

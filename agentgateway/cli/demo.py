@@ -16,16 +16,21 @@ import click
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from agentgateway.cli.start import run
+from agentgateway.cli.start import StartError, run
 from agentgateway.domain.audit import AuditRecord
+from agentgateway.stores.files import make_folder, reason
 
 BEAT = 10.0
 """Seconds between two lines of figures."""
 
 
+_PORT = click.IntRange(0, 65535)
+
+
 @click.command("demo")
-@click.option("--port", default=8080, show_default=True, help="The gateway's port; another one where it is taken.")
-@click.option("--dashboard-port", default=4040, show_default=True, help="The dashboard's, in the same way.")
+@click.option("-c", "--config", expose_value=False, help="Accepted as everywhere; the demo writes a file of its own.")
+@click.option("--port", type=_PORT, default=8080, show_default=True, help="The gateway's; another one if it is taken.")
+@click.option("--dashboard-port", type=_PORT, default=4040, show_default=True, help="The dashboard's, in the same way.")
 @click.option("--state-dir", type=click.Path(file_okay=False), help="Keep configuration, ledger and audit log there.")
 def command(port: int, dashboard_port: int, state_dir: str | None) -> None:
     """Show the gateway at work: a stand-in provider and eight simulated agents, no provider key needed.
@@ -35,7 +40,7 @@ def command(port: int, dashboard_port: int, state_dir: str | None) -> None:
     """
     with contextlib.ExitStack() as stack:
         folder = state_dir or stack.enter_context(tempfile.TemporaryDirectory(prefix="agentgateway-demo-"))
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folder(folder)
         _run(Path(folder), _free("gateway", port), _free("dashboard", dashboard_port))
 
 
@@ -53,13 +58,21 @@ def _run(folder: Path, port: int, dashboard_port: int) -> None:
     standin: Any = StandIn(reactor)
     provider: Any = reactor.listenTCP(0, standin, interface="127.0.0.1")
     path = folder / "gateway.yaml"
-    path.write_text(demo_config(port, provider.getHost().port, str(folder), dashboard_port))
+    write(path, demo_config(port, provider.getHost().port, str(folder), dashboard_port))
     config = load(str(path), os.environ)
     gateway = GatewayService(config, reactor)
     url = f"http://127.0.0.1:{port}"
     demo = Demo(reactor, provider, standin, gateway, Fleet(reactor, url))
     said = words(url, f"http://127.0.0.1:{dashboard_port}", path, _program(sys.argv[0]))
     run(demo, reactor, config, lambda: said)
+
+
+def write(path: Path, text: str) -> None:
+    """Make the file of this text. Raises StartError."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise StartError(f"cannot write {path}: {reason(error)}")
 
 
 def _program(ran: str) -> str:

@@ -55,6 +55,8 @@ def command(common: Common, follow: bool, limit: int | None, **filters: Any) -> 
       agentgateway logs --agent writer --since 2h --outcome refused
       agentgateway logs -n 1000 --json | jq -s 'map(.cost_usd) | add'
     """
+    if follow and filters["until"] is not None:
+        raise click.UsageError("--follow has no end: give it or --until, not both")
     asked = {name: value for name, value in filters.items() if value is not None}
     asked |= {"format": "jsonl", "limit": limit if limit is not None else 10 if follow else 20}
     if follow:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from agentgateway.cli.client import Client, Refused
@@ -22,6 +23,8 @@ class Common:
     path: str
     url: str | None
     as_json: bool
+    chosen: bool = False
+    """Whether `path` was given on the command line."""
 
     @property
     def client(self) -> Client:
@@ -33,7 +36,8 @@ def common(command: F) -> F:
     """Adds -c, --url and --json, and gives the function a Common as its first argument."""
 
     def call(config: str, url: str | None, as_json: bool, **arguments: Any) -> Any:
-        return command(Common(config, url, as_json), **arguments)
+        source = click.get_current_context().get_parameter_source("config")
+        return command(Common(config, url, as_json, source == ParameterSource.COMMANDLINE), **arguments)
 
     call.__doc__ = command.__doc__
     call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]

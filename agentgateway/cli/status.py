@@ -12,8 +12,12 @@ from agentgateway.cli.show import as_json, money, safe, spent
 _STYLES = {"active": "green", "paused": "red", "idle": "dim"}
 _COLUMNS = ("agent", "status", "model", "this hour", "today", "total", "calls/h", "errors", "now", "last call")
 _NUMBERS = _COLUMNS[3:]
-_SPARE = ("model", "total", "last call")
-"""Left out where there is little room."""
+_SPARE = ("model", "total", "last call", "now", "errors", "calls/h")
+"""Left out one after the other where there is little room."""
+_GAP = 3
+"""Columns of the terminal that a column takes beside its text."""
+_ENDLESS = 10_000
+"""Columns of a terminal that is none."""
 
 
 @click.command("status")
@@ -53,7 +57,7 @@ def _print(status: Any, json: bool, indented: bool) -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 200  # for programs, a line stays a line
+        console.width = _ENDLESS  # for programs, a line stays a line
     console.print(shown(status, console.width))
 
 
@@ -88,23 +92,37 @@ def shown(status: Any, width: int, trouble: str = "") -> Any:
 
 
 def _table(agents: Any, width: int) -> Any:
+    """What there is no room for folds, so that names and caps are never cut."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    wanted = _COLUMNS if width >= 110 else [column for column in _COLUMNS if column not in _SPARE]
+    rows = [(_cells(agent), agent["status"]) for agent in sorted(agents, key=lambda agent: -agent["cost_today"])]
+    wanted = _fitting([cells for cells, _ in rows], width)
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in wanted:
-        found.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
-    for agent in sorted(agents, key=lambda agent: -agent["cost_today"]):
-        cells, style = _cells(agent), _STYLES.get(agent["status"], "")
-        found.add_row(*(Text(safe(cells[name]), style=style if name == "status" else "") for name in wanted))
+        found.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    for cells, status in rows:
+        style = _STYLES.get(status, "")
+        found.add_row(*(Text(cells[name], style=style if name == "status" else "") for name in wanted))
     return found
+
+
+def _fitting(rows: list[dict[str, str]], width: int) -> list[str]:
+    """The columns that there is room for: all, or without some that can be spared."""
+    from rich.cells import cell_len
+
+    takes = {name: max(map(cell_len, [name, *(row[name] for row in rows)])) + _GAP for name in _COLUMNS}
+    for name in _SPARE:
+        if sum(takes.values()) <= width:
+            break
+        del takes[name]
+    return list(takes)
 
 
 def _cells(agent: Any) -> dict[str, str]:
     budget, circuit = agent["budget"], agent["circuit_breaker"]["state"]
-    return {
+    cells = {
         "agent": agent["id"],
         "status": agent["status"] + ("" if circuit == "closed" else f", circuit {circuit.replace('_', ' ')}"),
         "model": agent["model"] or "-",
@@ -116,6 +134,7 @@ def _cells(agent: Any) -> dict[str, str]:
         "now": str(agent["in_flight"] or "-"),
         "last call": (agent["last_call"] or "-")[11:19] or "-",
     }
+    return {name: safe(text) for name, text in cells.items()}
 
 
 def _span(seconds: float) -> str:

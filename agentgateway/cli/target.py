@@ -7,7 +7,7 @@ that somebody is in the middle of changing.
 import os
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -27,9 +27,15 @@ class NoTarget(GatewayError):
     """It cannot be told where the gateway is; the message says what to do."""
 
 
+class WrongUrl(NoTarget):
+    """The URL that was given leads to no gateway."""
+
+    exit_status = 2
+
+
 @attrs.frozen
 class Target:
-    """`url` without a trailing slash; `socket` is the path of a Unix socket to be used in place of the URL's host."""
+    """`url` without a path; `socket` is the path of a Unix socket to be used in place of the URL's host."""
 
     url: str
     socket: str | None = None
@@ -53,14 +59,27 @@ def find(path: str, url: str | None, environ: Mapping[str, str]) -> Target:
         if place is None:
             raise NoTarget(f"{path} does not say where the gateway listens: give --url, or set {URL}")
         return _with_token(Target(*place, by_file=True), gateway, token, environ)
-    parts = urlsplit(url if "//" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NoTarget(f"expected a URL such as http://127.0.0.1:8080, got {url!r}")
-    target = Target(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}")
+    parts = parts_of(url)
+    target = Target(f"{parts.scheme}://{parts.netloc}")
     if parts.hostname in ("localhost", "127.0.0.1", "::1") and os.path.exists(path):
         return _with_token(target, *gateway_section(path, environ), environ)
     # The token of this machine's gateway is nothing for others.
     return attrs.evolve(target, token=environ.get(TOKEN), source=TOKEN)
+
+
+def parts_of(url: str) -> SplitResult:
+    """Those of a URL that leads to a gateway: below a path it would take ours for calls of agents. Raises WrongUrl."""
+    expected = "expected a URL such as http://127.0.0.1:8080"
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = None
+    if not fine:
+        raise WrongUrl(f"{expected}, got {url!r}")
+    if parts.path not in ("", "/") or "?" in url or "#" in url:
+        raise WrongUrl(f"{expected}, without path, query and fragment, got {url!r}")
+    return parts
 
 
 def _with_token(target: Target, gateway: Gateway, configured: str | None, environ: Mapping[str, str]) -> Target:

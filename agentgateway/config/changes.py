@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agentgateway.config.addresses import arguments
 from agentgateway.config.schema import Config
 
 _TABLES = ("agents", "providers", "prices")
@@ -17,7 +18,6 @@ _AT_ONCE = (
     "drain_timeout",
 )
 _AT_START = (
-    "gateway.listen",
     "gateway.state_dir",
     "gateway.admin_token",
     "gateway.otlp_endpoint",
@@ -41,8 +41,21 @@ def changes(old: Config, new: Config, begun: Config | None = None) -> dict[str, 
     told["gateway"] = sorted(name for name in _AT_ONCE if getattr(old.gateway, name) != getattr(new.gateway, name))
     if old.unpriced_models != new.unpriced_models:
         told["gateway"].append("unpriced_models")
-    told["needs_restart"] = [path for path in _AT_START if _at(begun or old, path) != _at(new, path)]
+    begun = begun or old
+    told["needs_restart"] = _places(begun, new) + [path for path in _AT_START if _at(begun, path) != _at(new, path)]
     return told
+
+
+def _places(begun: Config, new: Config) -> list[str]:
+    """The keys of another place to listen, as the file has them."""
+    was, now = begun.gateway, new.gateway
+    if was.listen == now.listen:
+        return []
+    if not (was.short and now.short):
+        return ["gateway.port" if now.short else "gateway.listen"]
+    (_, before), (_, after) = arguments(was.listen[0]), arguments(now.listen[0])
+    keys = {"port": "gateway.port", "interface": "gateway.host"}
+    return [key for name, key in keys.items() if before[name] != after[name]]
 
 
 def _diff(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, list[str]]:

@@ -10,7 +10,10 @@ from agentgateway.config.schema import Config
 
 def doubts(config: Config) -> Iterator[str]:
     """Sentences for people."""
+    if not config.agents:
+        yield 'every call will be refused: no agent is named under `agents`, and there is no template "*"'
     yield from _open_to_others(config)
+    yield from _board_of_others(config)
     yield from _for_nobody(config)
 
 
@@ -26,6 +29,18 @@ def _open_to_others(config: Config) -> Iterator[str]:
         yield (
             f"callers on other machines can call as any agent without a `key`: {who}{more} {have} none "
             "(listen on 127.0.0.1, or give agents a key)"
+        )
+
+
+def _board_of_others(config: Config) -> Iterator[str]:
+    """A dashboard that other machines reach, where the gateway keeps to this one."""
+    board, places = config.dashboard, config.gateway.listen
+    if board is None or not _reached(board.endpoint) or any(map(_reached, places)):
+        return
+    if any(arguments(place)[0] in ("tcp", "tcp6", "ssl") for place in places):
+        yield (
+            f"other machines reach the dashboard ({board.host} port {board.port}), but not the gateway "
+            "(`dashboard: {host: 127.0.0.1}` keeps it to this machine, too)"
         )
 
 

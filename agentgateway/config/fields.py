@@ -1,15 +1,19 @@
 """Readers of single fields that need more than their type, and nodes a section is given beside what the file says."""
 
+import os
 import ssl
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from agentgateway.config import addresses
 from agentgateway.config.builtin import BUILTIN
-from agentgateway.config.scalars import attempt, each, fraction, raise_all, shown, text, whole
+from agentgateway.config.scalars import attempt, choice, each, either, fraction, raise_all, shown, text, whole
+from agentgateway.config.schema import Api
 from agentgateway.config.secret import read_small
 from agentgateway.config.tree import Items, Node, Scalar, Table, Wrong
+from agentgateway.domain.text import printable
 
 port = whole(0, 65535)
 
@@ -34,7 +38,7 @@ def said(table: Table, key: str, value: str) -> Scalar:
 
 
 def short_form(table: Table) -> Mapping[str, Node]:
-    """`listen` out of `host` and `port`."""
+    """`listen` out of `host` and `port`, and whether it is that."""
     short = {k: v for k, v in table.entries.items() if k in ("host", "port") and not is_null(v)}
     listen = table.entries.get("listen")
     problems: list[Exception] = []
@@ -48,7 +52,7 @@ def short_form(table: Table) -> Mapping[str, Node]:
     if short:
         problems.append(Wrong(listen, "either listen, or host and port", "both"))
     raise_all(problems)
-    return {}
+    return {"short": Scalar(table.line, table, "short", "no", True)}
 
 
 def inherited(table: Table) -> Mapping[str, Node]:
@@ -59,6 +63,15 @@ def inherited(table: Table) -> Mapping[str, Node]:
     if builtin is None:
         return own
     return own | {"api": said(table, "api", builtin.api), "base_url": said(table, "base_url", builtin.base_url)}
+
+
+def api(node: Node) -> str:
+    """The dialect of a provider. One that says none may be a built-in one by a misspelt name."""
+    options = get_args(Api)
+    if is_null(node) and isinstance(node.parent, Table):
+        expected = f"{either(options)}, as it is not built in"
+        raise Wrong(node, expected, "nothing", str(node.parent.key), tuple(BUILTIN))
+    return choice(node, options)
 
 
 def dialects(root: Node) -> dict[str, str]:
@@ -77,6 +90,16 @@ def dialects(root: Node) -> dict[str, str]:
 def fractions(node: Node) -> tuple[float, ...]:
     """Shares of a cap, ascending, each once."""
     return tuple(sorted(set(each(node, fraction, "a list of fractions"))))
+
+
+def folder(node: Node) -> str:
+    """A path at which there is a folder, or nothing yet."""
+    path = above = text(node)
+    while above and not os.path.exists(above):
+        above = os.path.dirname(above.rstrip("/"))
+    if above and not os.path.isdir(above):
+        raise Wrong(node, "a folder", f"{printable(above)}, which is a file")
+    return path
 
 
 def timezone(node: Node) -> str:

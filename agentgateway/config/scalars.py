@@ -122,9 +122,9 @@ def rate(node: Node) -> Rate:
 
 def choice(node: Node, options: Sequence[str]) -> str:
     """One of a few words."""
-    value = raw(node, _either(options))
+    value = raw(node, either(options))
     if value not in options:
-        raise Wrong(node, _either(options), shown(node), value, options)
+        raise Wrong(node, either(options), shown(node), value, options)
     return value
 
 
@@ -161,5 +161,6 @@ def _digits(node: Node, pattern: re.Pattern[str], quoted: bool = False) -> str |
     return node.text.replace("_", "") if pattern.fullmatch(node.text) else None
 
 
-def _either(options: Sequence[str]) -> str:
+def either(options: Sequence[str]) -> str:
+    """`a, b or c`."""
     return " or ".join((", ".join(options[:-1]), options[-1]) if len(options) > 1 else options)

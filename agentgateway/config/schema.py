@@ -134,6 +134,8 @@ class Gateway:
     drain_timeout: float = 30.0
     otlp_endpoint: str | None = None
     """OpenTelemetry collector (OTLP over HTTP), without a trailing slash; None: no traces."""
+    short: bool = attrs.field(default=True, eq=False)
+    """Whether `listen` was made from `host` and `port`."""
 
 
 @attrs.frozen

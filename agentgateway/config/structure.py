@@ -104,7 +104,7 @@ class Structure:
     def _special(self, cls: type) -> tuple[Given, tuple[str, ...], tuple[str, ...]]:
         """What a class is given beside the file, keys that are no fields, and fields that are no keys."""
         special: dict[type, tuple[Given, tuple[str, ...], tuple[str, ...]]] = {
-            s.Gateway: (self._gateway, ("host", "port"), ()),
+            s.Gateway: (self._gateway, ("host", "port"), ("short",)),
             s.Agent: (lambda table: {"id": fields.said(table, "id", str(table.key))}, (), ("id",)),
             s.Provider: (fields.inherited, (), ("name",)),
             s.Policy: (lambda table: {"params": Table(table.line, table, "params")}, (), ()),
@@ -126,14 +126,15 @@ class Structure:
                 "key_sha256": self.secrets.key, "max_concurrency": one,
                 "provider": self._provider, "fallback": self._fallback,
             },
-            s.Provider: {"base_url": addresses.base_url, "ca_file": fields.ca_file},
+            s.Provider: {"api": fields.api, "base_url": addresses.base_url, "ca_file": fields.ca_file},
             s.Policy: {
                 "name": self._policy_name, "condition": rules.condition,
                 "params": lambda node: rules.params(node, self.secrets),
             },
             s.Price: dict.fromkeys(("input", "output", "cache_read", "cache_write"), read.dollars),
             s.Gateway: {
-                "listen": addresses.listening, "timezone": fields.timezone, "otlp_endpoint": fields.otlp_endpoint,
+                "listen": addresses.listening, "state_dir": fields.folder, "timezone": fields.timezone,
+                "otlp_endpoint": fields.otlp_endpoint,
                 "max_body_bytes": one, "max_header_bytes": one, "max_connections": one,
             },
             s.Dashboard: {"port": fields.port, "host": addresses.host},

@@ -134,7 +134,7 @@ class _Builder:
         place = _at(_line(event))
         self.nodes += 1
         if isinstance(event, yaml.AliasEvent):
-            raise Wrong(place, "the value itself", "an alias")
+            raise Wrong(place, "the value itself (aliases are not allowed here)", "an alias")
         if event.tag is not None:
             raise Wrong(place, "a value without a tag", "a tag")
         if self.nodes > MAX_NODES:

@@ -16,16 +16,18 @@ def reason(error: OSError) -> str:
     return _TEXTS.get(error.errno or 0) or error.strerror or str(error)
 
 
-def make_folder(path: str) -> None:
-    """Make a folder (0700) with those above it, where there is none, and see that it can be used. Raises StoreError."""
+def make_folder(path: str, key: str = "") -> None:
+    """Make a folder (0700) with those above it, where there is none, and see that it can be used. Raises StoreError,
+    which begins with the `key` that names the folder."""
+    where = f"{key}: " if key else ""
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except FileExistsError:
-        raise StoreError(f"cannot use the folder {path}: it is a file")
+        raise StoreError(f"{where}cannot use the folder {path}: it is a file")
     except OSError as error:
-        raise StoreError(f"cannot use the folder {path}: {reason(error)}")
+        raise StoreError(f"{where}cannot use the folder {path}: {reason(error)}")
 
 
 def open_file(path: str, flags: int) -> int:

@@ -79,8 +79,9 @@ class SqliteStore:
     def open(self) -> Recovered:
         """See `IStore.open`."""
         try:
+            make_folder(self._state_dir, "gateway.state_dir")
+            make_folder(os.path.dirname(self._path))
             for path in (os.path.join(self._state_dir, "lock"), f"{self._path}.lock"):
-                make_folder(os.path.dirname(path))
                 self._locks.append(lock(path))
             saved = self._database.open()
             changes = self._journal.open(after=saved.segment)

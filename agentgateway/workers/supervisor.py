@@ -78,7 +78,7 @@ class Supervisor(MultiService):
     def open(self) -> None:
         """Have the state folder to itself, once. Raises StoreError. The books in it are the workers' to open."""
         if self._lock is None:
-            make_folder(self._config.gateway.state_dir)
+            make_folder(self._config.gateway.state_dir, "gateway.state_dir")
             self._lock = lock(os.path.join(self._config.gateway.state_dir, "lock"))
 
     def privilegedStartService(self) -> None:

@@ -73,6 +73,7 @@ class CheckTests(SynchronousTestCase):
         result = self.check("")
         self.assertEqual(result.exit_code, 0)
         self.assertIn("none named, others refused", result.stdout)
+        self.assertIn("warning: every call will be refused", result.stderr)
 
     def test_many(self):
         """A large fleet is counted, not listed."""

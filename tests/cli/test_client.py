@@ -37,11 +37,6 @@ class ClientTests(SynchronousTestCase):
             self.assertRaises(Refused, client.get, "/api/status")
         self.assertEqual([asked[4] for asked in gateway.asked], [None, "Bearer t", "Bearer t"])
 
-    def test_behind_a_path(self):
-        """A URL with a path has it in front of every path."""
-        gateway = Scripted(self, {("GET", "/gw/api/status"): (200, {})})
-        self.assertEqual(Client(Target(gateway.url + "/gw")).get("/api/status"), {})
-
     def test_nobody(self):
         """No gateway there: exit status 3, and what to do."""
         result = run("status", "--url", f"http://127.0.0.1:{closed_port()}")

@@ -14,11 +14,13 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from agentgateway.cli.demo import BEAT, Demo, Narrator, words
+from agentgateway.cli.demo import BEAT, Demo, Narrator, words, write
+from agentgateway.cli.start import StartError
 from agentgateway.domain.audit import AuditRecord, record_of
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.refusal import Refusal
+from tests.cli.doubles import run
 from tests.harness import until
 from tests.peers import ask, request
 from tests.reality.processes import listens, spawn
@@ -119,20 +121,39 @@ class WordsTests(SynchronousTestCase):
         self.assertIn("messages", json.loads(body[1]))
 
 
+class OptionTests(SynchronousTestCase):
+    """What the command is given."""
+
+    def test_no_port(self) -> None:
+        """A port that is none is a usage error."""
+        for option in ("--port", "--dashboard-port"):
+            result = run("demo", option, "99999")
+            self.assertEqual((result.exit_code, result.stdout), (2, ""))
+            self.assertIn("99999 is not in the range 0<=x<=65535", result.stderr)
+
+    def test_no_folder(self) -> None:
+        """A folder that cannot be made, or not be written into, is told in a line."""
+        result = run("demo", "--state-dir", "/proc/foo")
+        self.assertEqual((result.exit_code, result.stderr.count("\n")), (1, 1), result.output)
+        self.assertTrue(result.stderr.startswith("cannot use the folder /proc/foo: "), result.stderr)
+        error = self.assertRaises(StartError, write, Path("/proc/gateway.yaml"), "")
+        self.assertTrue(str(error).startswith("cannot write /proc/gateway.yaml: "), str(error))
+
+
 class WholeTests(TestCase):
     """The command itself, in a process of its own."""
 
     def test_whole(self) -> Any:
-        """It gives way on taken ports, shows traffic within seconds, and leaves nothing behind when it ends."""
+        """It takes -c as all commands do, gives way on taken ports, shows traffic within seconds, and leaves nothing
+        behind when it ends."""
 
         async def scenario() -> None:
             with socket.socket() as taken:
                 taken.bind(("127.0.0.1", 0))
                 taken.listen()
                 busy = str(taken.getsockname()[1])
-                process = spawn(
-                    self, sys.executable, "-m", "agentgateway", "demo", "--port", busy, "--dashboard-port", "0"
-                )
+                given = ("-c", "gateway.yaml", "--port", busy, "--dashboard-port", "0")
+                process = spawn(self, sys.executable, "-m", "agentgateway", "demo", *given)
                 await until(lambda: process.over or b"the first time" in process.out, 20)
             said = process.out.decode()
             self.assertFalse(process.over, said + process.err.decode())

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.cli.logs import line
 from agentgateway.domain.audit import encode
-from tests.cli.doubles import Scripted
+from tests.cli.doubles import Scripted, run
 from tests.web.management.doubles import record
 
 
@@ -60,6 +60,12 @@ class LogsTests(SynchronousTestCase):
         self.assertTrue(result.output.isascii())
         found = [json.loads(text) for text in result.output.splitlines()]
         self.assertEqual(found[1], json.loads(msgspec.json.encode(record(reason="\x9b2J ü"))))
+
+    def test_no_end(self):
+        """To follow until some time is a usage error."""
+        result = run("logs", "-f", "--until", "3h")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("--follow has no end", result.stderr)
 
     def test_follow(self):
         """Following goes on until the gateway stops, and then says so."""

@@ -1,9 +1,13 @@
 """`agentgateway status`."""
 
+import io
 import json
+import re
 
+from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
+from agentgateway.cli.status import _COLUMNS, shown
 from tests.cli.doubles import Scripted, agent, status
 
 
@@ -53,3 +57,22 @@ class StatusTests(SynchronousTestCase):
     def test_usage(self):
         """A wrong option is a usage error."""
         self.assertEqual(self.gateway().run("status", "--wach").exit_code, 2)
+
+    def test_narrow(self):
+        """Where there is little room other columns go: an agent's name and its caps are shown whole."""
+        caps = agent()["budget"] | {"max_cost_per_hour": 10.0, "max_cost_per_day": 100.0}
+        told = status(agent("reviewer-of-pull-requests", budget=caps), agent())
+        for width, columns in ((160, _COLUMNS), (80, ("agent", "status", "this hour", "today"))):
+            said = self.drawn(told, width)
+            self.assertRegex(said, r"reviewer-of-pull-requests +active .*\$0\.50 / \$10\.00 +\$12\.35 / \$100\.00")
+            self.assertEqual(re.split(" {2,}", said.splitlines()[2].strip()), list(columns))
+        said = self.drawn(told, 45)  # no room for even these: they fold
+        self.assertLessEqual(max(map(len, said.splitlines())), 45)
+        self.assertNotIn("…", said)
+        self.assertIn("$100.00", said)
+
+    def drawn(self, told, width):
+        """The table as a terminal of this width has it."""
+        console = Console(width=width, file=io.StringIO())
+        console.print(shown(told, width))
+        return console.file.getvalue()

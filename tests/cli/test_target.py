@@ -4,8 +4,9 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.cli.target import NoTarget, agents, find
+from agentgateway.cli.target import NoTarget, WrongUrl, agents, find
 from agentgateway.errors import ConfigError
+from tests.cli.doubles import run
 
 
 class TargetTests(SynchronousTestCase):
@@ -85,9 +86,19 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual(find(path, "localhost:8080", {}).token, "made")
 
     def test_url(self):
-        """A URL may have a path, of a proxy in front, and lack its scheme."""
-        self.assertEqual(find("none.yaml", "gateway.example/gw/", {}).url, "http://gateway.example/gw")
+        """A URL may lack its scheme, and end with a slash."""
+        self.assertEqual(find("none.yaml", "gateway.example/", {}).url, "http://gateway.example")
         self.assertEqual(find("none.yaml", "https://[::1]:9", {}).url, "https://[::1]:9")
+
+    def test_wrong_url(self):
+        """A path, a query or a fragment would lead elsewhere than to the gateway's API: that is a usage error."""
+        for url in ("http://h:1/x", "h/x/", "http://h?", "http://h/#a", "http://h:99999", "http://[::1", "ftp://h"):
+            error = self.assertRaises(WrongUrl, find, "none.yaml", url, {})
+            self.assertEqual((error.exit_status, str(error).count("\n")), (2, 0))
+        for command in ("status", "dashboard"):
+            result = run(command, "-c", self.file(""), "--url", "http://127.0.0.1:1/x")
+            told = "expected a URL such as http://127.0.0.1:8080, without path, query and fragment, got"
+            self.assertEqual((result.exit_code, result.stderr), (2, f"{told} 'http://127.0.0.1:1/x'\n"))
 
     def test_agents(self):
         """The shell completes the ids in the file; without one, none."""

@@ -30,12 +30,26 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(told["prices"]["added"], ["m"])
         self.assertEqual(told["policies"]["removed"], ["p"])
         self.assertEqual(told["gateway"], ["drain_timeout", "unpriced_models"])
-        self.assertEqual(told["needs_restart"], ["gateway.listen"])
+        self.assertEqual(told["needs_restart"], ["gateway.port"])
+
+    def test_places(self) -> None:
+        """Another place to listen is told by the keys that the file has for it."""
+        told = (
+            ("{port: 1}", "{port: 2}", ["gateway.port"]),
+            ("{port: 1}", "{host: 10.0.0.7, port: 1}", ["gateway.host"]),
+            ("{}", "{host: '::1', port: 1}", ["gateway.port", "gateway.host"]),
+            ("{port: 1}", "{listen: ['tcp:1:interface=0.0.0.0']}", []),
+            ("{port: 1}", "{listen: ['tcp:3']}", ["gateway.listen"]),
+            ("{listen: ['tcp:3']}", "{port: 1}", ["gateway.port"]),
+        )
+        for old, new, keys in told:
+            begun, now = parse(f"gateway: {old}", "f", {}), parse(f"gateway: {new}", "f", {})
+            self.assertEqual(changes(begun, now)["needs_restart"], keys, new)
 
     def test_restart_is_due_until_it_is_done(self) -> None:
         """What needs a restart is told again while it is due, and no more once the file says again what runs."""
         old, new = parse(OLD, "f", {}), parse(NEW, "f", {})
-        self.assertEqual(changes(new, new, old)["needs_restart"], ["gateway.listen"])
+        self.assertEqual(changes(new, new, old)["needs_restart"], ["gateway.port"])
         self.assertEqual(changes(new, old, old)["needs_restart"], [])
 
     def test_shared(self) -> None:

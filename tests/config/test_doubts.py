@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.config.doubts import doubts
 from agentgateway.config.load import parse
 
-HERE = "gateway: {host: 127.0.0.1}\n"
+HERE = "gateway: {host: 127.0.0.1}\ndashboard: {host: 127.0.0.1}\n"
 
 
 class DoubtsTests(SynchronousTestCase):
@@ -30,8 +30,25 @@ class DoubtsTests(SynchronousTestCase):
         for listen in (
             "tcp:80:interface=127.0.0.1", "tcp6:80:interface=\\:\\:1", "tcp:80:interface=localhost", "unix:/run/g.sock",
         ):  # fmt: skip
-            self.assertEqual(self.said(f"gateway: {{listen: ['{listen}']}}\nagents: {{a: {{}}}}"), [], listen)
+            text = f"gateway: {{listen: ['{listen}']}}\ndashboard: false\nagents: {{a: {{}}}}"
+            self.assertEqual(self.said(text), [], listen)
         self.assertEqual(self.said("agents: {safe: {key: opensesame}}"), [])
+
+    def test_nobody_may_call(self) -> None:
+        """A file without agents and without a template is told."""
+        for text in ("", "agents: {}\n"):
+            (said,) = self.said(HERE + text)
+            self.assertIn("every call will be refused", said)
+        self.assertEqual(self.said(HERE + 'agents: {"*": {}}'), [])
+
+    def test_dashboard_of_others(self) -> None:
+        """A dashboard on all addresses beside a gateway on this machine's own is told, with what keeps it here."""
+        agents = "agents: {safe: {key: opensesame}}\n"
+        gateway = "gateway: {host: 127.0.0.1}\n"
+        (said,) = self.said(agents + gateway)
+        self.assertIn("other machines reach the dashboard (0.0.0.0 port 4040), but not the gateway", said)
+        for text in (gateway + "dashboard: false", HERE, "gateway: {listen: ['unix:/run/g.sock']}", ""):
+            self.assertEqual(self.said(agents + text), [], text)
 
     def test_for_nobody(self) -> None:
         """A policy for an id or tag that no agent has is told, with the one that was perhaps meant."""

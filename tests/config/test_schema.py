@@ -70,7 +70,7 @@ class ExampleTests(SynchronousTestCase):
         writer = everything["agents"]["writer"]
         sections = [
             (schema.Config, everything, {"path", "shared"}),
-            (schema.Gateway, everything["gateway"], {"listen"}),
+            (schema.Gateway, everything["gateway"], {"listen", "short"}),
             (schema.Provider, everything["providers"]["openai"], {"name"}),
             (schema.Agent, writer, {"id"}),
             (schema.Budget, writer["budget"], set()),

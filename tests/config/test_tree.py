@@ -85,9 +85,12 @@ class BombTests(SynchronousTestCase):
         laughs = "a: &a [x, x]\n" + "".join(
             f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
         )
-        self.assertEqual(refused(laughs), (2, "the value itself", "an alias"))
-        self.assertEqual(refused("&a [*a]"), (1, "the value itself", "an alias"))
-        self.assertEqual(refused("a: &a {b: 1}\n\nc:\n  <<: *a\n"), (4, "the value itself", "an alias"))
+        self.assertEqual(refused(laughs), (2, "the value itself (aliases are not allowed here)", "an alias"))
+        self.assertEqual(refused("&a [*a]"), (1, "the value itself (aliases are not allowed here)", "an alias"))
+        self.assertEqual(
+            refused("a: &a {b: 1}\n\nc:\n  <<: *a\n"),
+            (4, "the value itself (aliases are not allowed here)", "an alias"),
+        )
 
     def test_tags(self):
         """Tags are refused, those that name Python objects and the harmless alike."""

@@ -29,6 +29,9 @@ gateway: {port: 12:30}
 gateway: {host: 'a b'}
 => :1: gateway.host: expected an address such as 127.0.0.1, got "a b"
 
+gateway: {state_dir: /dev/null/below}
+=> :1: gateway.state_dir: expected a folder, got /dev/null, which is a file
+
 gateway: {header_timeout: .inf}
 => :1: gateway.header_timeout: expected a number of seconds above 0, got .inf
 
@@ -156,7 +159,10 @@ agents:
 => :3: agents.b.key: expected a key of its own, got the same as agents.a.key on line 2
 
 providers: {x: {base_url: 'https://x'}}
-=> :1: providers.x.api: expected anthropic, openai or google, got nothing
+=> :1: providers.x.api: expected anthropic, openai or google, as it is not built in, got nothing
+
+providers: {groc: {base_url: 'https://x'}}
+=> :1: providers.groc.api: expected anthropic, openai or google, as it is not built in (did you mean "groq"?), got nothing
 
 providers: {x: {api: openai}}
 => :1: providers.x.base_url: expected a URL such as https://api.example.com, got nothing
@@ -266,7 +272,7 @@ a: [
 
 a: &x b
 c: *x
-=> :2: expected the value itself, got an alias
+=> :2: expected the value itself (aliases are not allowed here), got an alias
 
 just words
 => :1: expected a mapping, got a single value

@@ -51,6 +51,8 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(
             str(self.assertRaises(StoreError, make_folder, path)), f"cannot use the folder {path}: it is a file"
         )
+        told = self.assertRaises(StoreError, make_folder, path, "gateway.state_dir")
+        self.assertEqual(str(told), f"gateway.state_dir: cannot use the folder {path}: it is a file")
         below = os.path.join(path, "x")
         self.assertIn("its folder is a file", str(self.assertRaises(StoreError, make_folder, below)))
 

@@ -76,9 +76,8 @@ class Controls:
         try:
             changed = self._live.reload()
         except ConfigError as error:
-            text = (
-                f"{order.by} asked for a reload: nothing changed, the configuration has {len(error.mistakes)} mistakes"
-            )
+            count = "1 mistake" if len(error.mistakes) == 1 else f"{len(error.mistakes)} mistakes"
+            text = f"{order.by} asked for a reload: nothing changed, the configuration has {count}"
             self._alert(Alert(now.wall, "reload", text))
             mistakes = [attrs.asdict(mistake) | {"message": str(mistake)} for mistake in error.mistakes]
             raise Problem(422, "invalid_config", str(error), {"mistakes": mistakes})
@@ -108,5 +107,6 @@ def _told(changed: Mapping[str, Any]) -> str:
         for how, names in diff.items()
         if names
     ]
-    parts += [f"{key} {', '.join(names)}" for key, names in changed.items() if isinstance(names, list) and names]
+    words = {"gateway": "changed: ", "needs_restart": "in force after a restart only: "}
+    parts += [words[key] + ", ".join(changed[key]) for key in words if changed.get(key)]
     return "; ".join(parts) or "nothing changed"

@@ -93,6 +93,20 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual(api.live.tail[-1].reason, "admin at 127.0.0.1: agents added tester; agents removed coder")
         self.assertEqual(api.get("/api/agents/tester").status, 200)
 
+    def test_reload_for_a_restart(self):
+        """What a restart only puts in force is told by the key that the file has for it."""
+        api = Api(self)
+        api.write("gateway: {{port: 9, idle_timeout: 3}}\n" + CONFIG[CONFIG.index("agents:") :])
+        api.ask("POST", "/api/reload")
+        self.assertIn("changed: idle_timeout; in force after a restart only: gateway.port", api.live.tail[-1].reason)
+
+    def test_reload_of_one_mistake(self):
+        """One is one."""
+        api = Api(self)
+        api.write(CONFIG.replace("10/min", "10/fortnight"))
+        api.ask("POST", "/api/reload")
+        self.assertTrue([text for text in api.alerts if text.endswith("the configuration has 1 mistake")], api.alerts)
+
     def test_reload_of_mistakes(self):
         """A file with mistakes changes nothing, and the answer names each with its line."""
         api = Api(self)
