@@ -8,6 +8,8 @@ from agentgateway.providers.dialect import Asked
 from agentgateway.providers.known import surface
 
 NOTHING_ASKED = Asked()
+_SPOKEN = {b"anthropic-version": "anthropic", b"x-goog-api-key": "google"}
+"""Fields that the SDKs of one dialect send, and others do not."""
 _WHOLE = (b"json", b"urlencoded", b"text/")
 """Content types read whole: JSON, and what `curl -d` and sloppy clients call it. All others (files) stream through, but for
 calls that are paid for: these are read whole whatever they call it."""
@@ -24,7 +26,8 @@ class Understand(Quiet):
         assert exchange.agent is not None
         agent = exchange.agent.config
         if exchange.surface is None:
-            api = self._apis.get(exchange.provider_named or agent.provider or "", "")
+            provider = exchange.provider_named or agent.provider
+            api = _spoken(exchange) if provider is None else self._apis.get(provider, "")
             exchange.surface = surface(exchange.method, exchange.uri_upstream, api)
         if exchange.body is None:
             paid = exchange.surface.billable and exchange.surface.owed
@@ -42,6 +45,11 @@ class Understand(Quiet):
                 exchange.strip_usage = body is not exchange.body
                 exchange.body = body
         return None
+
+
+def _spoken(exchange: Exchange) -> str:
+    """The dialect of a caller whose agent has no provider: a key must not go to another company for want of a telling path."""
+    return next((api for field, api in _SPOKEN.items() if field in exchange.head), "")
 
 
 def _read_whole(exchange: Exchange) -> bool:

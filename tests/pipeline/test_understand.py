@@ -16,6 +16,7 @@ agents:
   plain: {provider: openai}
   filling: {provider: openai, model: gpt-4o}
   claude: {provider: anthropic, model: claude-sonnet-4-5}
+  free: {}
 """
 ASKED = b'"stream_options":{"include_usage":true},'
 
@@ -49,6 +50,19 @@ class UnderstandTests(SynchronousTestCase):
         self.assertEqual(understood(CHAT, body).body, body)
         for named in (b'{"model":"x"}', b'{"\\u006dodel":"x"}'):
             self.assertEqual(understood(CHAT, named, agent="filling").body, named)
+
+    def test_dialect_of_an_agent_without_provider(self) -> None:
+        """Where the path tells nothing, what its SDK sends does: a key for one company goes to no other."""
+        version, key = (b"Anthropic-Version", b"2023-06-01"), (b"x-goog-api-key", b"x")
+        for fields, agent, wanted in (
+            ((version,), "free", "anthropic"),
+            ((key,), "free", "google"),
+            ((), "free", "openai"),
+            ((version,), "plain", "openai"),
+        ):
+            exchange = understood("/v1/files", b"{}", *fields, agent=agent)
+            assert exchange.surface is not None
+            self.assertEqual(exchange.surface.dialect.name, wanted)
 
     def test_usage(self) -> None:
         """An OpenAI chat stream is asked for its usage; other dialects say it unasked."""
