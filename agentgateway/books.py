@@ -46,11 +46,13 @@ class Books:
     def open(self, fleet: Fleet, now: Moment) -> Recovered:
         """Take the store into use and be what an earlier process was; blocking. Raises StoreError.
 
+        The end of its log is remembered too, but no listener is told: whoever counts has counted that before.
         Not done when the service is made: `twistd` forks between that and starting, and a database must not be forked.
         """
         recovered = self.store.open()
         self._fleet, self._opened = fleet, True
         audited, append = self.log.latest(), self._changes.append
+        self.log.tail.extend(audited.values())
         for lost in recovered.into(self._ledger, append, now.wall, audited, self._shared):
             self.log.append(lost_record(lost, now.wall))
         self.flush()

@@ -96,6 +96,16 @@ class KilledTests(SynchronousTestCase):
         self.check(life)
         self.assertEqual(life.ledger.account("writer").life.calls, 1)
 
+    def test_memory(self) -> None:
+        """The latest records are in memory after a start as they were before, each once, and nobody is told them again."""
+        for cost in (200, 300):
+            self.life.end(self.life.begin(), cost)
+        before, lost = [one.id for one in self.life.books.log.tail], self.life.begin()
+        life = self.again()
+        self.assertEqual([one.id for one in life.books.log.tail], [*before, lost.id])
+        life.end(after := life.begin(), 5)
+        self.assertEqual([one.id for one in life.books.log.tail], [*before, lost.id, after.id])
+
     def test_in_flight(self) -> None:
         """A call in flight costs what it held, and the log says so."""
         exchange = self.life.begin()

@@ -54,6 +54,7 @@ def config(gateway: int, dashboard: int, provider: int, state: str, agents: int,
                 {"name": "many errors", "condition": "error_rate > 0.9", "action": "alert"},
                 {"name": "no o1", "condition": 'model == "o1"', "action": "deny"},
             ],
+            "audit": {"log_file": f"{state}/audit.jsonl"},
             "dashboard": {"port": dashboard, "host": "127.0.0.1"},
             "store": f"sqlite:{state}/ledger.sqlite",
         }

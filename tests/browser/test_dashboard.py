@@ -78,6 +78,11 @@ class DashboardTests(BrowserTestCase):
         self.click("Resume", "dialog")
         self.until(lambda: self.text(".title .status") in ("active", "idle"))
         self.assertEqual(self.gateway.call("researcher"), 200)
+        self.click("Pause")
+        self.until(lambda: self.all("dialog"))
+        self.click("Pause", "dialog")
+        self.until(lambda: "from the dashboard at 127.0.0.1" in self.text(".why"))
+        self.assertRegex(self.text(".why"), "^Paused by an operator since [0-9:]+: from the dashboard at 127.0.0.1$")
 
     def test_budget(self) -> None:
         """A cap is changed, and what is no amount is told in the dialog, which stays."""
@@ -92,6 +97,26 @@ class DashboardTests(BrowserTestCase):
         self.click("Change", "dialog")
         self.until(lambda: "of $123.50 in total" in self.text(".three"))
         self.assertIn("of $7 per hour", self.text(".three"))
+
+    def test_budget_of_operator(self) -> None:
+        """A cap that is not the configuration's is told to be an operator's; one that is passed, by how much."""
+        self.gateway.call("planner", "gpt-4o")
+        self.open("agents/planner")
+        self.until(lambda: "of $12 per hour" in self.text(".three"))
+        self.assertNotIn("operator", self.text(".three"))
+        self.log_in()
+        self.click("Change budget")
+        expected = self.one("dialog input[name=max_cost_total]").get_attribute("title")
+        self.assertEqual(expected, "Dollars, such as 2.50; empty for no cap")
+        for amount, fits in (("-3", False), (".", False), ("2,5", False), ("2.50", True), (".5", True), ("", True)):
+            self.fill("dialog input[name=max_cost_total]", amount)
+            self.assertEqual(len(self.all("dialog input[name=max_cost_total]:valid")), fits, amount)
+        self.fill("dialog input[name=max_cost_per_hour]", "0.000001")
+        self.fill("dialog input[name=max_cost_per_day]", "")
+        self.click("Change", "dialog")
+        self.until(lambda: "No cap per day\nSet by an operator; the configuration says $60" in self.text(".caps"))
+        self.assertRegex(self.text(".caps"), r"\$[\d.]+ over the cap\nSet by an operator; the configuration says \$12")
+        self.assertNotIn("%", self.text(".caps"))
 
     def test_breaker(self) -> None:
         """An open circuit shows, and closes when an operator says so."""
@@ -185,6 +210,23 @@ class RestartTests(BrowserTestCase):
         self.until(lambda: not self.one("#banner").is_displayed())
         self.browser.execute_script("location.hash = '#/agents/coder'")
         self.until(lambda: "1 answered" in self.text(".charts"))
+
+    def test_what_was(self) -> None:
+        """Who opens the page after a restart finds the calls of before; what is not known of them is said so."""
+        self.gateway.call("coder", "gpt-4o")
+        self.gateway.stop()
+        self.gateway.start()
+        self.open("calls")
+        self.until(lambda: "1 of the last 1" in self.text(".found") and "coder" in self.text("tbody"))
+        self.open("providers")
+        self.assertRegex(self.text(".cards"), r"speaks anthropic; no answer timed since the start \d+ s ago")
+        self.assertRegex(self.text(".cards"), r"openai\nno call since the start \d+ s ago")
+        self.shoot("restarted")
+        self.open("agents/coder")
+        self.until(lambda: "gpt-4o" in self.text("table.records tbody"))
+        self.assertIn("Latency p50, p95\nnone since the start", self.text(".facts"))
+        self.open("agents/reviewer")
+        self.until(lambda: "highest p50 –, p95 –" in self.text(".charts"))
 
 
 class ThousandTests(BrowserTestCase):

@@ -233,8 +233,9 @@ const shown = [...document.querySelectorAll("table.agents :is(th, td, a, span)")
 return shown.filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth).map((one) => one.textContent);
 """
 WIDEST = """
+const small = [["hour .value", "$0.002"], ["hour .of", "of $0.0055"], ["day .value", "$999.99"], ["day .of", "of $12,345"]];
 const widest = [["circuit .value", "half open"], ["rate .sub", "of 100K/min"], ["forecast .value", "59 min"]];
-for (const [where, words] of [...widest, ["total .value", "$0.084"], ["total .of", "of $50"]]) {
+for (const [where, words] of [...widest, ["total .value", "$0.084"], ["total .of", "of $50"], ...small]) {
   for (const one of document.querySelectorAll(`td.c-${where}`)) one.textContent = words;
 }
 """

@@ -37,7 +37,7 @@ class Actions:
             told = self._budget(agent, _parse(body, NewCaps))
         else:
             act = {"pause": self._pause, "resume": self._resume, "breaker": self._mend}[verb]
-            told = act(agent, _parse(body, Why).text(f"by {by}"))
+            told = act(agent, _parse(body, Why).text(f"from the {by}"))
         self._record(agent.id, f"/act/agents/{agent.id}/{verb}", f"{by}: {told}")
 
     def end(self, call_id: str, by: str) -> None:

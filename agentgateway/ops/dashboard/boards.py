@@ -38,6 +38,7 @@ class _Row(msgspec.Struct):
 
 
 class _Record(msgspec.Struct):
+    id: str
     ts: str
 
 
@@ -47,7 +48,7 @@ class _Alert(msgspec.Struct):
 
 told = msgspec.json.Decoder(Told).decode
 _row_id = msgspec.json.Decoder(_Row).decode
-_when_recorded: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(_Record).decode
+_record: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(_Record).decode
 _when_alerted: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(_Alert).decode
 
 
@@ -72,6 +73,8 @@ class Boards:
     _alerts: deque[tuple[str, msgspec.Raw]] = attrs.Factory(lambda: deque(maxlen=MAX_NEWS))
     _last: deque[tuple[str, msgspec.Raw]] = attrs.Factory(lambda: deque(maxlen=RECENT))
     _warned: deque[tuple[str, msgspec.Raw]] = attrs.Factory(lambda: deque(maxlen=RECENT))
+    _told: dict[int, deque[str]] = attrs.Factory(dict)
+    """Ids of the records that each has told last, also those it told before it was away."""
     _omitted: int = 0
 
     def take(self, number: int, message: Told) -> None:
@@ -89,9 +92,19 @@ class Boards:
         for name in message.gone:
             board.rows.pop(name, None)
             self._changed[name] = None
-        self._recent += [(_when_recorded(record).ts, record) for record in message.recent]
+        self._recent += self._new(number, message)
         self._alerts += [(_when_alerted(alert).at, alert) for alert in message.alerts]
         self._omitted += message.omitted
+
+    def _new(self, number: int, message: Told) -> Iterator[tuple[str, msgspec.Raw]]:
+        """The records not told yet, with their times: in a snapshot are the worker's latest, whoever has heard them."""
+        told = self._told.setdefault(number, deque(maxlen=RECENT))
+        known = set(told) if message.type == "snapshot" else set[str]()
+        for record in message.recent:
+            what = _record(record)
+            if what.id not in known:
+                told.append(what.id)
+                yield what.ts, record
 
     def drop(self, number: int) -> None:
         """Worker `number` is away."""

@@ -1,14 +1,17 @@
 """More about one agent than its row says, and the streams that are open."""
 
-from typing import Any
+from typing import Any, Final
 
 from agentgateway.domain.audit import iso
+from agentgateway.domain.caps import CapName
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.money import NANO
 from agentgateway.ops.dashboard.rows import row_view
 from agentgateway.ops.dashboard.shared import Shared, Stream
 
+KEYS: Final[dict[CapName, str]] = {"hour": "max_cost_per_hour", "day": "max_cost_per_day", "total": "max_cost_total"}
+"""Of caps, in a budget."""
 MAX_STREAMS = 500
 """Streams listed; the oldest, which are those that may be stuck."""
 
@@ -25,8 +28,18 @@ def agent_detail(live: Shared, agent: AgentState) -> dict[str, Any]:
             "error_threshold": config.circuit_breaker.error_threshold,
             "needs_key": config.key_sha256 is not None,
         },
-        "caps_of_operator": agent.caps is not None,
+        "caps_of_operator": caps_of_operator(agent),
         "policies": policies_view(agent, now.wall),
+    }
+
+
+def caps_of_operator(agent: AgentState) -> dict[str, float | None]:
+    """Caps that an operator has set to something else than the configuration: by name, what that one says (dollars)."""
+    given, now = agent.config.budget, agent.budget
+    return {
+        name: None if cap is None else cap / NANO
+        for name, key in KEYS.items()
+        if (cap := getattr(given, key)) != getattr(now, key)
     }
 
 

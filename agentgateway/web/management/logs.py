@@ -25,7 +25,7 @@ Rest = Callable[[], Awaitable[None]]
 async def records(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
     """The records asked for as JSON, oldest first. Raises Problem (503) where the store cannot tell."""
     lines = await recent(live, query, rest)
-    enough = len(lines) >= query.count
+    enough = len(lines) >= query.count and not _former(live, lines)
     if enough and live.config.shared is None:  # else others have records too, which are not in this memory
         return lines
     try:
@@ -35,6 +35,11 @@ async def records(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:
             return lines
         raise Problem(503, "unavailable", str(error), fields=((b"Retry-After", b"1"),))
     return joined((stored, lines), query.count)
+
+
+def _former(live: Live, lines: list[bytes]) -> bool:
+    """Whether the oldest is of an earlier process: what that one could not write into its log, the store alone knows."""
+    return bool(lines) and _key(lines[0]).ts < iso(live.started.wall)
 
 
 async def recent(live: Live, query: LogQuery, rest: Rest) -> list[bytes]:

@@ -65,7 +65,8 @@ class State:
 
     def call(self, agent: str, cost: float = 0.25, **changes: Any) -> AuditRecord:
         """A call that has just ended: in the books, and told to listeners."""
-        done = record(agent=agent, provider="openai", cost_usd=cost, **changes)
+        told: dict[str, Any] = {"id": f"agw_{len(self.tail)}", "agent": agent, "provider": "openai", "cost_usd": cost}
+        done = record(**told | changes)
         account, now = self.agent(agent).account, self.moment().wall
         account.settle(now, account.hold(f"{now}{len(self.tail)}", 0), round(cost * 1e9))
         account.count(now, error=False, input_tokens=done.input_tokens, output_tokens=done.output_tokens)

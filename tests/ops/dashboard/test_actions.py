@@ -51,7 +51,11 @@ class ActionTests(SynchronousTestCase):
             [(note.agent, note.path, note.reason) for note in self.state.notes],
             [
                 ("coder", "/act/agents/coder/pause", "dashboard at 127.0.0.1: paused: on fire"),
-                ("coder", "/act/agents/coder/resume", "dashboard at 127.0.0.1: resumed: by dashboard at 127.0.0.1"),
+                (
+                    "coder",
+                    "/act/agents/coder/resume",
+                    "dashboard at 127.0.0.1: resumed: from the dashboard at 127.0.0.1",
+                ),
             ],
         )
 

@@ -147,6 +147,19 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(self.boards.news(), {"recent": [], "alerts": [], "omitted": 0})
         self.assertEqual(self.boards.all()["recent"], news["recent"])
 
+    def test_back(self) -> None:
+        """Of a worker that comes back, and still knows what it told before, only what is new is told."""
+        self.states[0].call("coder")
+        self.tell(0)
+        self.assertEqual(len(self.boards.news()["recent"]), 1)
+        self.boards.drop(0)
+        self.states[0].clock.advance(1)
+        self.states[0].call("writer")
+        self.tell(0)
+        (record,) = self.boards.news()["recent"]
+        self.assertEqual(json.loads(bytes(record))["agent"], "writer")
+        self.assertEqual(len(self.boards.all()["recent"]), 2)
+
     def test_bounds(self) -> None:
         """An update has so many rows and records; the rows that are left out come with the next one."""
         self.tell(0)
@@ -154,7 +167,7 @@ class BoardTests(SynchronousTestCase):
         head = self.boards.head("update", "now", 0)
         row = json.loads(bytes(self.boards.all()["agents"][0]))
         rows = [row | {"id": f"a{number}"} for number in range(MAX_CHANGED + 5)]
-        records = [{"ts": f"{number:04}"} for number in range(RECENT + 5)]
+        records = [{"id": f"agw_{number}", "ts": f"{number:04}"} for number in range(RECENT + 5)]
         self.boards.take(0, told(encode(head | {"agents": rows, "recent": records, "alerts": []})))
         self.assertEqual([len(self.look()[0]) for _ in range(3)], [MAX_CHANGED, 5, 0])
         news = self.boards.news()

@@ -5,6 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from agentgateway.domain.exchange import Exchange
+from agentgateway.domain.operator import NewCaps, change_caps
 from agentgateway.ops.dashboard.detail import MAX_STREAMS, agent_detail, streams_view
 from tests.ops.dashboard.doubles import State
 from tests.ops.dashboard.test_actions import OneStream
@@ -20,6 +21,14 @@ class DetailTests(SynchronousTestCase):
         self.assertEqual(detail["limits"]["max_concurrency"], 3)
         self.assertEqual((detail["limits"]["needs_key"], detail["limits"]["token_limit"]), (True, "9/min"))
         self.assertNotIn("aaaa", str(detail))
+
+    def test_caps_of_operator(self) -> None:
+        """A cap that an operator has set or lifted is told with what the configuration says; others are not."""
+        state = State("agents: {coder: {budget: {max_cost_per_hour: 2, max_cost_per_day: 9}}}")
+        coder = state.agent("coder")
+        self.assertEqual(agent_detail(state, coder)["caps_of_operator"], {})
+        change_caps(state.fleet, coder, NewCaps(max_cost_per_hour=None, max_cost_total=5), state.moment())
+        self.assertEqual(agent_detail(state, coder)["caps_of_operator"], {"hour": 2.0, "total": None})
 
     def test_streams(self) -> None:
         """Streams are told oldest first, with their age and what they cost so far; of very many the oldest."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from agentgateway.config.schema import Config, Secret, Shared
 from agentgateway.domain.audit import encode, iso
 from agentgateway.domain.logquery import LogQuery
+from agentgateway.domain.moment import Moment
 from agentgateway.interfaces import StoreBusy
 from agentgateway.web.management.logs import matcher, records
 from tests.web.management.doubles import CONFIG, Api, record
@@ -33,7 +34,8 @@ class Stored:
 class Kept:
     """What `records` needs of a gateway."""
 
-    def __init__(self, tail, store, config=ALONE):
+    def __init__(self, tail, store, config=ALONE, started=START):
+        self.started = Moment(0.0, started)
         self.tail = tail
         self.store = store
         self.config = config
@@ -64,6 +66,16 @@ class RecordsTests(SynchronousTestCase):
         kept = Kept([at(second) for second in range(10)], store)
         self.assertEqual(self.ask(kept, limit=3), ["agw_7", "agw_8", "agw_9"])
         self.assertEqual(self.ask(kept, limit=0), [])
+        self.assertFalse(store.queries)
+
+    def test_earlier_process(self):
+        """Where memory has records of before the start, read back from a log with a gap, the store fills it, each once."""
+        every = [at(second) for second in range(10)]
+        store = Stored(*every)
+        kept = Kept([*every[:3], *every[5:]], store, started=START + 7)
+        self.assertEqual(self.ask(kept, limit=6), [f"agw_{second}" for second in range(4, 10)])
+        store.queries.clear()
+        self.assertEqual(self.ask(kept, limit=3), ["agw_7", "agw_8", "agw_9"])
         self.assertFalse(store.queries)
 
     def test_shared(self):

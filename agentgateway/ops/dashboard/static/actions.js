@@ -1,7 +1,7 @@
 // What changes something: each asks, does, and says how it went.
 
 import { field, h } from "./dom.js";
-import { limit, WINDOW } from "./format.js";
+import { because, limit, WINDOW } from "./format.js";
 import { connect, disconnect, post, refreshSession } from "./net.js";
 import { changed, state } from "./state.js";
 
@@ -107,7 +107,7 @@ export function pause(agent, after) {
 }
 
 export function resume(agent, after) {
-  question({ title: `Resume ${agent.id}?`, words: agent.pause_reason ? `It is paused: ${agent.pause_reason}` : null, fields: [reason("why it may go on")], verb: "Resume",
+  question({ title: `Resume ${agent.id}?`, words: agent.pause_reason ? `It is paused${because(agent.pause_reason)}` : null, fields: [reason("why it may go on")], verb: "Resume",
     act: (form) => act(pathOf(agent, "resume"), { reason: form.get("reason") }, `${agent.id} may call again.`, after) });
 }
 
@@ -117,10 +117,11 @@ export function resetBreaker(agent, after) {
 }
 
 export function changeBudget(agent, after) {
+  const expected = "Dollars, such as 2.50; empty for no cap";
   const names = { hour: "max_cost_per_hour", day: "max_cost_per_day", total: "max_cost_total" };
   const fields = Object.entries(names).map(([name, key]) => {
     const now = agent.budget[key];
-    const input = h("input", { name: key, inputmode: "decimal", autocomplete: "off", pattern: "[0-9]*[.]?[0-9]*", placeholder: "no cap", value: now === null ? "" : String(now) });
+    const input = h("input", { name: key, inputmode: "decimal", autocomplete: "off", pattern: "[0-9]+[.]?[0-9]*|[.][0-9]+", title: expected, placeholder: "no cap", value: now === null ? "" : String(now) });
     return field(`Dollars ${WINDOW[name]}${now === null ? "" : ` (now ${limit(now)})`}`, input);
   });
   question({ title: `Budget of ${agent.id}`, words: "In effect at once, for calls in flight too. An empty field is no cap.", fields, verb: "Change",

@@ -4,25 +4,34 @@ import { changeBudget, pause, resetBreaker, resume } from "./actions.js";
 import { bar, h, replace, state as nothing, text } from "./dom.js";
 import { chartGrid } from "./charts.js";
 import { exporter } from "./export.js";
-import { ago, clock, count, dollars, limit, many, millis, number, outlook, percent, spending, upTo, WINDOW } from "./format.js";
+import { ago, because, capOf, clock, count, dollars, limit, many, millis, number, outlook, percent, spending, upTo, WINDOW } from "./format.js";
 import { get } from "./net.js";
 import { ended } from "./record.js";
 import { recordTable } from "./records.js";
 import { state } from "./state.js";
 
 const EVERY = 5000;
-const pair = (middle, high) => (middle === null ? "no call yet" : [h("span", {}, millis(middle)), ", ", h("span", {}, millis(high))]);
+const pair = (agent, middle, high) => (middle === null ? (agent.call_count ? "none since the start" : "no call yet") : [h("span", {}, millis(middle)), ", ", h("span", {}, millis(high))]);
 const PAUSED_BY = { operator: "an operator", policy: "a policy", budget: "its budget" };
 const fact = (name, value, kind = "") => h("div", {}, h("dt", {}, name), h("dd", { "data-kind": kind }, value));
 
-function capsCard(agent) {
+// Which caps are not the configuration's, and what that one says.
+function byOperator(detail, name) {
+  if (!(name in (detail?.caps_of_operator ?? {}))) return null;
+  const cap = detail.caps_of_operator[name];
+  return `Set by an operator; the configuration says ${cap === null ? "no cap" : limit(cap)}`;
+}
+
+function capsCard(agent, detail) {
+  const note = (name) => h("span", { class: "sub note" }, byOperator(detail, name));
   const caps = [...agent.caps].reverse().map((cap) => {
     const fill = bar();
     fill.set(cap.spent / cap.limit, cap.reserved / cap.limit);
     const reset = cap.resets_at ? `resets ${upTo(cap.resets_at)}` : "never resets";
-    return h("li", {}, h("div", { class: "line" }, h("span", {}, `${dollars(cap.spent)} of ${limit(cap.limit)} ${WINDOW[cap.name]}`), h("span", { class: "sub" }, reset)), fill.element, h("span", { class: "sub" }, spending(cap)));
+    return h("li", {}, h("div", { class: "line" }, h("span", {}, `${dollars(cap.spent)} of ${limit(cap.limit)} ${WINDOW[cap.name]}`), h("span", { class: "sub" }, reset)), fill.element, h("span", { class: "sub" }, spending(cap)), note(cap.name));
   });
-  return [h("h2", {}, "Budget"), caps.length > 0 && h("ul", { class: "caps" }, caps), h("p", { class: "sub" }, outlook(agent))];
+  const lifted = Object.keys(WINDOW).filter((name) => !capOf(agent, name) && byOperator(detail, name)).map((name) => h("li", {}, `No cap ${WINDOW[name]}`, note(name)));
+  return [h("h2", {}, "Budget"), caps.length + lifted.length > 0 && h("ul", { class: "caps" }, caps, lifted), h("p", { class: "sub" }, outlook(agent))];
 }
 
 function limitsCard(agent, detail) {
@@ -110,14 +119,14 @@ export function agentView(id) {
     status.hidden = false;
     text(sub, [agent.model, agent.provider, ...agent.tags.map((tag) => `#${tag}`)].filter(Boolean).join(" · ") || "not called yet");
     const until = agent.paused?.until ? `, resumes by itself ${upTo(agent.paused.until)}` : "";
-    text(why, agent.paused ? `Paused by ${PAUSED_BY[agent.paused.by] ?? agent.paused.by} since ${clock(agent.paused.since)}${until}: ${agent.paused.reason}` : "");
+    text(why, agent.paused ? `Paused by ${PAUSED_BY[agent.paused.by] ?? agent.paused.by} since ${clock(agent.paused.since)}${until}${because(agent.paused.reason)}` : "");
     why.hidden = !agent.paused;
     if (last !== agent.status) replace(actions, act(agent));
     last = agent.status;
     replace(facts, fact("This hour", dollars(agent.cost_this_hour)), fact("Today", dollars(agent.cost_today)), fact("In total", dollars(agent.total_cost)), fact("Calls a minute", number(agent.calls_per_minute)),
       fact("Calls in total", number(agent.call_count)), fact("Tokens in", count(agent.input_tokens)), fact("Tokens out", count(agent.output_tokens)), fact("Errors this hour", percent(agent.error_rate), agent.error_rate >= 0.2 ? "bad" : ""),
-      fact("Latency p50, p95", pair(agent.p50_ms, agent.p95_ms)), fact("First byte p50, p95", pair(agent.ttfb_p50_ms, agent.ttfb_p95_ms)), fact("In flight", many(agent.in_flight, "call")), fact("Last call", ago(agent.last_call)));
-    replace(budget, capsCard(agent));
+      fact("Latency p50, p95", pair(agent, agent.p50_ms, agent.p95_ms)), fact("First byte p50, p95", pair(agent, agent.ttfb_p50_ms, agent.ttfb_p95_ms)), fact("In flight", many(agent.in_flight, "call")), fact("Last call", ago(agent.last_call)));
+    replace(budget, capsCard(agent, detail));
     replace(limits, limitsCard(agent, detail));
     replace(policies, policiesCard(detail));
     table.set(records);

@@ -57,7 +57,7 @@ export class Chart {
   inWords(rows) {
     const parts = this.lines.map(([label, , value]) => {
       const values = rows.map(value).filter((one) => one !== null);
-      const shown = this.sums ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
+      const shown = this.sums ? values.reduce((a, b) => a + b, 0) : values.length ? Math.max(...values) : null;
       if (!this.sums) return `${label} ${this.write(shown)}`;
       return `${this.write(shown)} ${this.lines.length > 1 ? label : "in all"}`;
     });

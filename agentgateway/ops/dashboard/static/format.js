@@ -5,6 +5,7 @@ import { state } from "./state.js";
 const DASH = "–";
 const small = new Intl.NumberFormat("en", { maximumFractionDigits: 4, minimumFractionDigits: 2 });
 const cents = new Intl.NumberFormat("en", { maximumFractionDigits: 2, minimumFractionDigits: 2 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 9, minimumFractionDigits: 2 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const brief = new Intl.NumberFormat("en", { notation: "compact" });
 const whole = new Intl.NumberFormat("en");
@@ -26,7 +27,8 @@ export function short(value) {
   return value < 0.1 ? `$${value.toFixed(3)}` : value < 10000 ? dollars(value) : `$${compact.format(value)}`;
 }
 
-export const limit = (value) => (Number.isInteger(value) ? `$${whole.format(value)}` : dollars(value));
+// A cap, to the last of its places: nobody set a rounded one.
+export const limit = (value) => `$${(Number.isInteger(value) ? whole : exact).format(value)}`;
 export const count = (value) => (value === null || value === undefined ? DASH : value < 10000 ? whole.format(value) : compact.format(value));
 export const number = (value) => (value === null || value === undefined ? DASH : whole.format(value));
 
@@ -68,6 +70,9 @@ export function upTo(iso) {
   return `in ${duration((Date.parse(iso) - present()) / 1000)} (${clock(iso).replace(/:00$/, "")})`;
 }
 
+// Since when the gateway counts what it does not remember over a restart.
+export const sinceStart = () => `since the start ${duration(state.gateway.uptime_s)} ago`;
+
 export function ago(iso) {
   if (!iso) return "never";
   const seconds = (present() - Date.parse(iso)) / 1000;
@@ -91,8 +96,12 @@ export function forecast(agent) {
 // What counts against a cap, as a sentence.
 export function spending(cap) {
   const held = cap.reserved ? `, ${dollars(cap.reserved)} held by calls in flight` : "";
-  return `${percent(cap.spent / cap.limit)} spent${held}`;
+  const over = cap.spent - cap.limit;
+  return `${over > 0 ? `${dollars(over)} over the cap` : `${percent(cap.spent / cap.limit)} spent`}${held}`;
 }
+
+// Why an agent is paused, behind words that say that it is; of an operator without a reason the API says no more than that.
+export const because = (reason) => (reason === "by an operator" ? "" : `: ${reason}`);
 
 // The forecast as a sentence.
 export function outlook(agent) {

@@ -2,31 +2,41 @@
 
 import { chartGrid } from "./charts.js";
 import { attr, h, replace, sparkline, state as nothing, text } from "./dom.js";
-import { millis, number, percent } from "./format.js";
+import { millis, number, percent, sinceStart } from "./format.js";
 import { get } from "./net.js";
 import { state } from "./state.js";
 
 const EVERY = 5000;
+const HOUR = 3600;
 
 function health(provider) {
   const rate = provider.calls_last_hour ? provider.errors_last_hour / provider.calls_last_hour : 0;
   if (provider.open) return ["bad", "circuits open"];
   if (rate >= 0.2) return ["bad", "failing"];
   if (provider.half_open || rate >= 0.05) return ["warn", "unsteady"];
-  return provider.calls_last_hour ? ["ok", "healthy"] : ["dim", "not called"];
+  if (provider.calls_last_hour) return ["ok", "healthy"];
+  return ["dim", state.gateway.uptime_s < HOUR ? `no call ${sinceStart()}` : "no call in the last hour"];
+}
+
+// Calls are remembered over a restart, what they took is not.
+function nature(provider) {
+  const forgotten = provider.calls_last_hour && provider.p50_ms === null && state.gateway.uptime_s < HOUR;
+  return `speaks ${provider.api}${forgotten ? `; no answer timed ${sinceStart()}` : ""}`;
 }
 
 function card(provider, choose) {
   const status = h("span", { class: "outcome" });
+  const sub = h("p", { class: "sub" });
   const spark = sparkline(320, 44);
   const names = ["Calls, last hour", "Errors, last hour", "Latency p50", "Latency p95", "First byte p50", "First byte p95", "Circuits open", "Circuits half open"];
   const values = names.map(() => h("dd", {}));
   const charts = h("button", { type: "button", class: "quiet", "aria-label": `Charts of ${provider.name}`, "aria-pressed": "false", onclick: () => choose(provider.name) }, "Charts");
-  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), h("p", { class: "sub" }, `speaks ${provider.api}`), h("figure", {}, spark.element, h("figcaption", { class: "sub" }, "Calls in each of the last 30 minutes")), h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])), h("div", { class: "more" }, charts));
+  const element = h("li", { class: "card provider" }, h("h2", {}, h("span", {}, provider.name), status), sub, h("figure", {}, spark.element, h("figcaption", { class: "sub" }, "Calls in each of the last 30 minutes")), h("dl", { class: "facts" }, names.flatMap((name, i) => [h("div", {}, h("dt", {}, name), values[i])])), h("div", { class: "more" }, charts));
   return { element, charts, set(now) {
     const [kind, words] = health(now);
     status.dataset.kind = kind;
     text(status, words);
+    text(sub, nature(now));
     spark.set(now.spark);
     const rate = now.calls_last_hour ? now.errors_last_hour / now.calls_last_hour : 0;
     const shown = [number(now.calls_last_hour), rate ? `${number(now.errors_last_hour)} (${percent(rate)})` : "0", millis(now.p50_ms), millis(now.p95_ms), millis(now.ttfb_p50_ms), millis(now.ttfb_p95_ms), number(now.open), number(now.half_open)];
