@@ -26,7 +26,7 @@ from agentgateway.interfaces import IFleetHistory
 from agentgateway.membership import Membership
 from agentgateway.ops.alerts import Alerts
 from agentgateway.ops.cluster import BEAT
-from agentgateway.ops.drain import drain, gone
+from agentgateway.ops.drain import SecondSignal, drain, gone
 from agentgateway.ops.lag import TICK, Lag
 from agentgateway.ops.listening import listening
 from agentgateway.ops.metrics import Sources
@@ -237,13 +237,15 @@ class GatewayService(MultiService):
         if not self.running:
             return await self.books.close()
         self.systemd.stopping()
+        again = SecondSignal(self._reactor)
+        again.startService()
         self.live.draining = self.live.last_calls = True
         await maybeDeferred(self._ports.disownServiceParent)
         self.server.draining = True
         await gone(self._reactor, self.server.channels)
         self.live.last_calls = False
         self.server.drain()
-        await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout)
+        await drain(self._reactor, self.live.calls, self.live.config.gateway.drain_timeout, again)
         self.desk.feed.close()
         await gone(self._reactor, self.server.channels)
         await maybeDeferred(super().stopService)
@@ -251,3 +253,4 @@ class GatewayService(MultiService):
         self.upstreams.close()
         self.webhooks.close()
         await self.books.close()
+        again.stopService()

@@ -6,7 +6,6 @@ more: for a moment such calls are served still, each the last one of its connect
 
 import signal
 from collections.abc import Collection
-from functools import partial
 from typing import Any, Final, Protocol
 
 from twisted.internet.task import deferLater
@@ -37,23 +36,30 @@ async def gone(reactor: Any, connections: Collection[object]) -> None:
     await _empty(reactor, connections, _MOMENT)
 
 
-async def drain(reactor: Any, calls: Collection[Drainable], timeout: float) -> None:
-    """Wait until `calls` is empty, for `timeout` seconds or until a second signal comes; cut what is left then."""
-    hurried: list[bool] = []
-    again = Signals(reactor, dict.fromkeys((signal.SIGTERM, signal.SIGINT), partial(hurried.append, True)))
-    again.startService()
+class SecondSignal(Signals):
+    """Notes that the signal to stop came once more: nobody wants to wait."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor, dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._come))
+        self.came = False
+
+    def _come(self) -> None:
+        self.came = True
+
+
+async def drain(reactor: Any, calls: Collection[Drainable], timeout: float, again: SecondSignal) -> None:
+    """Wait until `calls` is empty, for `timeout` seconds or until the signal comes `again`; cut what is left then."""
     if calls:
         _log.info(_WAITING, calls=len(calls), timeout=timeout)
-    await _empty(reactor, calls, timeout, hurried)
+    await _empty(reactor, calls, timeout, again)
     if calls:
         for call in list(calls):
             call.drain()
         await _empty(reactor, calls, _FAREWELL)
         await deferLater(reactor, _LOOK)
-    again.stopService()
 
 
-async def _empty(reactor: Any, calls: Collection[object], timeout: float, hurried: Collection[bool] = ()) -> None:
+async def _empty(reactor: Any, calls: Collection[object], timeout: float, again: SecondSignal | None = None) -> None:
     deadline = reactor.seconds() + timeout
-    while calls and reactor.seconds() < deadline and not hurried:
+    while calls and reactor.seconds() < deadline and not (again is not None and again.came):
         await deferLater(reactor, _LOOK)

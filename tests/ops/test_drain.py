@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from agentgateway.ops.drain import drain, gone
+from agentgateway.ops.drain import SecondSignal, drain, gone
 
 
 class Call:
@@ -32,10 +32,11 @@ class DrainTests(SynchronousTestCase):
     def setUp(self) -> None:
         """No calls yet."""
         self.clock, self.calls = Clock(), set[Call]()
+        self.again = SecondSignal(self.clock)
 
     def draining(self, timeout: float = 10.0) -> "Deferred[None]":
         """The wait, begun."""
-        return Deferred.fromCoroutine(drain(self.clock, self.calls, timeout))
+        return Deferred.fromCoroutine(drain(self.clock, self.calls, timeout, self.again))
 
     def test_nothing(self) -> None:
         """Without calls there is nothing to wait for."""
@@ -83,12 +84,14 @@ class DrainTests(SynchronousTestCase):
         before = signal.getsignal(signal.SIGTERM)
         call, asked = Call(self.calls), list[Any]()
         self.clock.callFromThread = asked.append  # type: ignore[attr-defined]
+        self.again.startService()
         done = self.draining()
         self.clock.advance(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
         asked.pop()()
         self.clock.pump([0.1] * 2)
         self.successResultOf(done)
+        self.again.stopService()
         self.assertEqual((call.cuts, signal.getsignal(signal.SIGTERM)), (1, before))
 
 
