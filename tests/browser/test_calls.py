@@ -36,7 +36,7 @@ class FeedTests(BrowserTestCase):
     def test_filters(self) -> None:
         """The feed is narrowed by outcome and by provider, also both at once."""
         self.gateway.call("scribe", "gpt-4o")
-        self.gateway.call("scribe", "o1")
+        self.gateway.call("scribe", "gpt-4o")
         self.gateway.call("scribe", "o1")
         self.gateway.call("coder", "gpt-4o")
         self.open("calls")

@@ -42,7 +42,7 @@ class GlanceTests(BrowserTestCase):
         self.gateway.call("scribe", "gpt-4o")
         self.open("providers")
         self.until(lambda: "this hour" in self.text(".t-calls .sub"))
-        self.assertEqual([self.gateway.call("scribe", "o1"), self.gateway.call("scribe", "o1")], [200, 403])
+        self.assertEqual([self.gateway.call("scribe", "gpt-4o"), self.gateway.call("scribe", "o1")], [200, 403])
         self.until(lambda: self.text(".t-calls .sub") == "1 more refused")
         self.assertEqual(self.text(".t-calls .big"), "2")
 

@@ -38,13 +38,13 @@ class LinesTests(SynchronousTestCase):
         """The names and order of fields are fixed: files of older versions are read for ever."""
         event = [
             Reserved("a", "c", 5, 0.5),
-            Settled("a", "c", 4, 1.5),
+            Settled("a", "c", 4, 1.5, 1, 0, 2, 3),
             Released("a", "c"),
             Counted("a", 2.0, True, 1, 2),
             Standing("a", Pause("budget", "day", 1.0, None), Caps(1, None, None), 7, 8),
         ]
         line = (
-            b'[["hold","a","c",5,0.5],["settle","a","c",4,1.5],["free","a","c"],["count","a",2.0,true,1,2],'
+            b'[["hold","a","c",5,0.5],["settle","a","c",4,1.5,1,0,2,3],["free","a","c"],["count","a",2.0,true,1,2],'
             b'["standing","a",{"by":"budget","reason":"day","since":1.0,"until":null},'
             b'{"max_cost_per_hour":1,"max_cost_per_day":null,"max_cost_total":null},7,8]]\n'
         )
@@ -52,8 +52,9 @@ class LinesTests(SynchronousTestCase):
         self.assertEqual(decode_event(line), event)
 
     def test_older(self):
-        """Versions that did not say since when a call holds its money, or when a word was said, are read as that."""
+        """Versions that did not say since when a call holds its money, what it counts, or when a word was said, are read."""
         self.assertEqual(decode_event(b'[["hold","a","c",5]]\n'), [Reserved("a", "c", 5, 0.0)])
+        self.assertEqual(decode_event(b'[["settle","a","c",4,1.5]]\n'), [Settled("a", "c", 4, 1.5)])
         self.assertEqual(decode_event(b'[["standing","a",null,null]]\n'), [Standing("a", None, None, 0, 0)])
 
     @given(st.binary(max_size=40))
