@@ -15,8 +15,8 @@ from twisted.web.server import Site
 
 from agentgateway.wire.eager import eager_writer, forget_reader, read_into, tune
 from agentgateway.wire.errors import BadFraming, BodyTimeout, CallerGone
+from agentgateway.wire.remembering import RememberingReader
 from agentgateway.wire.request import Request
-from agentgateway.wire.request_reader import RequestReader
 
 if TYPE_CHECKING:
     from agentgateway.wire.server import Server
@@ -27,7 +27,7 @@ LINGER = 30.0
 """Seconds that a caller may go on sending behind its last answer, so that it can read that answer."""
 
 
-class Channel(RequestReader):
+class Channel(RememberingReader):
     """One connection; `server` holds the limits, the clock and the site."""
 
     _log = Logger()

@@ -14,8 +14,7 @@ from twisted.logger import Logger
 from agentgateway.wire.body import IncomingBody, UntoldBody
 from agentgateway.wire.errors import BadFraming, BodyTooLarge, CannotRead
 from agentgateway.wire.framing import MAX_FIELD_BYTES, check, check_size
-from agentgateway.wire.headers import Field, RawHeaders, lowered, raw, serialise
-from agentgateway.wire.heads import PATIENCE, Head
+from agentgateway.wire.headers import Field, RawHeaders, lowered, serialise
 from agentgateway.wire.request import Request
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _log = Logger("agentgateway")
 
 
 class RequestReader(Protocol):
-    """Parses; the base of Channel."""
+    """Parses; the base of RememberingReader."""
 
     def __init__(self, server: "Server") -> None:
         self._server = server
@@ -44,82 +43,18 @@ class RequestReader(Protocol):
         self._suspect = False
         self._mark = 0
         self._pending = 0
-        self._head: Head | None = None
-        self._patience = PATIENCE
-        self._fresh = True
-        self._left = 0
-        """Of the body of a request whose head was known: llhttp has not seen it."""
 
     # segments
 
     def _parse(self, data: bytes) -> None:
         """Parse a segment. What is wrong with it is in `_fault` then, and nothing behind that is parsed."""
-        if self._fault is not None:  # there may be more from this caller, while what came before is answered
-            return
-        if self._left:
-            data = self._count(data)
-            if not data:
-                return
-        between = not self._in_head and self._incoming is None
-        if between and self._known(data):
-            return
-        queued = len(self._queue)
-        self._read(data)
-        if between and self._patience and len(self._queue) == queued + 1 and not self._in_head:
-            self._learn(data, self._queue[-1])
-
-    def _known(self, data: bytes) -> bool:
-        """Take a request that begins with a remembered head; False where it does not, or more than it has come."""
-        head, self._head = self._head, None
-        if self._fresh:
-            self._fresh = False
-            head = self._server.heads.find(data)
-        found = None if head is None else head.begins(data)
-        if head is None or found is None:
-            return False
-        length, start = found
-        left = length - (len(data) - start)
-        limit = self._server.limits.max_body_bytes
-        if left < 0 or length > limit:
-            return False
-        self._head, self._patience = head, PATIENCE
-        body = IncomingBody(limit, self._throttle, self._server.room)
-        channel: Channel = self  # type: ignore[assignment]
-        request = Request(channel, head.method, head.uri, b"HTTP/1.1", head.headers, length, body)
-        self._queue.append(request)
-        if left:
-            self._incoming, self._left = request, left
-            if len(data) > start:
-                body.feed(data[start:])
-        else:
-            body.arrived_at_once(data[start:])
-        return True
-
-    def _count(self, data: bytes) -> bytes:
-        """More of the body of such a request; gives what is behind it."""
-        part = data[: self._left]
-        self._left -= len(part)
-        try:
-            self.on_body(part)
-            if not self._left:
-                self.on_message_complete()
-        except Exception as error:
-            self._cannot_read(error)
-            return b""
-        return data[len(part) :]
+        if self._fault is None:  # else there may be more from this caller, while what came before is answered
+            self._read(data)
 
     def _cannot_read(self, error: BaseException | None) -> None:
         if self._fault is None:
             _log.error("a request could not be read: {error}", error=type(error).__name__)
             self._fault = CannotRead()
-
-    def _learn(self, data: bytes, request: Request) -> None:
-        """Remember the head of a request that nothing came before, if it is of the kind that comes again."""
-        headers, length = raw(request.requestHeaders), request.length
-        usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and b"expect" not in headers.lowered
-        if usual and length and length <= self._server.limits.max_body_bytes and self._fault is None:
-            self._patience -= 1
-            self._head = self._server.heads.learn(data, request.method, request.uri, headers)
 
     def _read(self, data: bytes) -> None:
         size = len(data)
@@ -201,7 +136,6 @@ class RequestReader(Protocol):
         if framing.upgrade and parser.should_upgrade():
             return  # and is fed again, see _without_upgrade
         self._in_head = self._head_timed = False
-        self._head = None  # it may be the last request here, behind which nothing is known
         length = framing.length
         kind = UntoldBody if length is None else IncomingBody
         body = kind(limits.max_body_bytes, self._throttle, self._server.room)
