@@ -3,13 +3,16 @@
 Everything else goes to llhttp, which sees whole requests or nothing of them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.headers import raw
 from agentgateway.wire.heads import PATIENCE, Head
 from agentgateway.wire.request import Request
 from agentgateway.wire.request_reader import RequestReader
+
+LARGEST: Final = 1_048_576
+"""Bytes of a body above which its head is parsed like any other: beside so many that costs nothing."""
 
 if TYPE_CHECKING:
     from agentgateway.wire.channel import Channel
@@ -53,7 +56,7 @@ class RememberingReader(RequestReader):
         length, start = found
         left = length - (len(data) - start)
         limit = self._server.limits.max_body_bytes
-        if left < 0 or length > limit:
+        if left < 0 or length > min(limit, LARGEST):
             return False
         self._head, self._patience = head, PATIENCE
         body = IncomingBody(limit, self._throttle, self._server.room)
@@ -85,7 +88,7 @@ class RememberingReader(RequestReader):
         """Remember the head of a request that nothing came before, if it is of the kind that comes again."""
         headers, length = raw(request.requestHeaders), request.length
         usual = request.keep_alive and request.clientproto == b"HTTP/1.1" and b"expect" not in headers.lowered
-        if usual and length and length <= self._server.limits.max_body_bytes and self._fault is None:
+        if usual and length and length <= LARGEST and self._fault is None:
             self._patience -= 1
             self._head = self._server.heads.learn(data, request.method, request.uri, headers)
 

@@ -11,6 +11,7 @@ from twisted.web.resource import Resource
 
 from agentgateway.wire.body import IncomingBody
 from agentgateway.wire.heads import PATIENCE
+from agentgateway.wire.remembering import LARGEST
 from tests.wire.doubles import Caller, Site, hello, hello_when_whole
 from tests.wire.test_heads import post
 
@@ -57,6 +58,16 @@ class ConnectionTests(SynchronousTestCase):
         _, *known = [request.requestHeaders for request in caller.site.requests]
         for headers in known:
             self.assertIs(headers, known[0])
+
+    def test_large(self) -> None:
+        """A long body is read as if its head were new, in memory that is given back as ever."""
+        caller = Caller(Site(hello_when_whole))
+        for _ in range(3):
+            data = post(b"x" * (LARGEST + 1))
+            caller.say(data[:60_000])
+            self.assertIn(b"200 OK", caller.say(data[60_000:]))
+        self.assertEqual(len(caller.server.heads), 0)
+        self.assertEqual(len({id(request.requestHeaders) for request in caller.site.requests}), 3)
 
     def test_pipelined(self) -> None:
         """What comes behind the rest of a body, in one segment with it, is the next request."""
