@@ -127,6 +127,17 @@ class ReloadTests(TestCase):
         self.assertEqual(agent.account.budget.max_cost_total, 2 * 10**9)
         self.assertEqual(running.service.reload()["kept_caps"], [])
 
+    async def test_kept_caps_by_signal(self) -> None:
+        """The log's record says so, too."""
+        running = await self.running("agents: {researcher: {budget: {max_cost_total: 2}}}\nstore: 'memory:'")
+        live = running.service.live
+        agent = live.fleet.get("researcher")
+        assert agent is not None
+        live.fleet.set_caps(agent, Caps(max_cost_total=10**9), live.moment())
+        running.service._reload_on_signal()
+        running.service.books.flush()
+        self.assertRegex(running.records[-1]["reason"], r"caps as an operator set them.*: researcher$")
+
     async def test_a_caller_who_stays(self) -> None:
         """A caller that says the very same on the same connection is judged by the new file: its agent has a key now."""
         running = await self.running(f"agents: {{researcher: {{key: 'sha256:{'0' * 64}'}}}}\nstore: 'memory:'")

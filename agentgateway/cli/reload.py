@@ -1,13 +1,13 @@
 """`agentgateway reload`: let the running gateway re-read its configuration."""
 
 import os
-from typing import Any
 
 import click
 
 from agentgateway.cli.client import Client, Refused
 from agentgateway.cli.options import Common, common
 from agentgateway.cli.show import as_json, safe
+from agentgateway.domain.changed import in_words
 from agentgateway.errors import GatewayError
 
 
@@ -30,7 +30,7 @@ def command(common: Common) -> None:
             click.echo(as_json(error.more))
             raise click.exceptions.Exit(error.exit_status)
         raise GatewayError("\n".join(map(safe, str(error).splitlines())))
-    click.echo(as_json(changed) if common.as_json else "\n".join(_lines(changed)))
+    click.echo(as_json(changed) if common.as_json else "\n".join(in_words(changed, ":", safe) or ["nothing changed"]))
 
 
 def _same_file(client: Client, path: str) -> None:
@@ -49,20 +49,3 @@ def _may_be_one(its: str, path: str) -> bool:
         pass
     there = os.path.isabs(its) and os.path.exists(its)
     return not there and os.path.basename(its) == os.path.basename(path)
-
-
-def _lines(changed: Any) -> list[str]:
-    lines = []
-    for table, found in changed.items():
-        for how, names in found.items() if isinstance(found, dict) else ():
-            lines += [f"{safe(table)} {safe(how)}: {', '.join(map(safe, names))}"] if names else []
-    if changed.get("gateway"):
-        lines.append(f"changed: {', '.join(map(safe, changed['gateway']))}")
-    if changed.get("needs_restart"):
-        lines.append(f"in force after a restart only: {', '.join(map(safe, changed['needs_restart']))}")
-    if changed.get("kept_caps"):
-        names = ", ".join(map(safe, changed["kept_caps"]))
-        lines.append(
-            f"caps as an operator set them, not as the file has them: {names} (agentgateway budget AGENT --file)"
-        )
-    return lines or ["nothing changed"]

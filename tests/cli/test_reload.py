@@ -31,6 +31,12 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual((result.exit_code, result.output), (0, wanted))
         self.assertEqual(json.loads(self.gateway(200, changed).run("reload", "--json").output), changed)
 
+    def test_kept_caps(self):
+        """Agents whose caps in the file are not in force are named, and how to change that."""
+        changed = {"agents": {**NOTHING, "changed": ["tester"]}, "kept_caps": ["tester"]}
+        output = self.gateway(200, changed).run("reload").output
+        self.assertRegex(output, r"caps as an operator set them.*budget AGENT --file\): tester\n$")
+
     def test_nothing(self):
         """So is that nothing did."""
         result = self.gateway(200, {"agents": NOTHING, "gateway": [], "needs_restart": []}).run("reload")

@@ -12,6 +12,7 @@ import attrs
 from agentgateway.domain import operator
 from agentgateway.domain.alert import Alert
 from agentgateway.domain.audit import AuditRecord, record_of_change
+from agentgateway.domain.changed import in_words
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.text import printable
@@ -81,7 +82,7 @@ class Controls:
             self._alert(Alert(now.wall, "reload", text))
             mistakes = [attrs.asdict(mistake) | {"message": str(mistake)} for mistake in error.mistakes]
             raise Problem(422, "invalid_config", str(error), {"mistakes": mistakes})
-        told = _told(changed)
+        told = "; ".join(in_words(changed)) or "nothing changed"
         self._record(order, now, None, told)
         self._alert(Alert(now.wall, "reload", f"configuration reloaded by {order.by}: {told}"))
         return changed
@@ -96,17 +97,3 @@ class Controls:
 def _standing(agent: AgentState) -> str:
     pause = agent.pause
     return "active" if pause is None else f"paused by {pause.by} ({pause.reason})"
-
-
-def _told(changed: Mapping[str, Any]) -> str:
-    """What a reload changed, in a line."""
-    parts = [
-        f"{table} {how} {', '.join(names)}"
-        for table, diff in changed.items()
-        if isinstance(diff, Mapping)
-        for how, names in diff.items()
-        if names
-    ]
-    words = {"gateway": "changed: ", "needs_restart": "in force after a restart only: "}
-    parts += [words[key] + ", ".join(changed[key]) for key in words if changed.get(key)]
-    return "; ".join(parts) or "nothing changed"
