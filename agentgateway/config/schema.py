@@ -5,7 +5,7 @@ Money is integer nano-dollars, durations are seconds unless a name says otherwis
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -34,6 +34,10 @@ class Rate:
     def __str__(self) -> str:
         unit = {1: "s", 60: "min", 3600: "h", 86400: "d"}.get(self.seconds, f"{self.seconds}s")
         return f"{self.count}/{unit}"
+
+
+CAP_KEYS: Final = {"hour": "max_cost_per_hour", "day": "max_cost_per_day", "total": "max_cost_total"}
+"""The keys of a budget that are caps, by the cap's name."""
 
 
 @attrs.frozen

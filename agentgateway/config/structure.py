@@ -116,9 +116,8 @@ class Structure:
         """Readers of the fields whose type alone does not say enough; inner classes first, as cattrs wants them."""
         one, none = read.whole(1), read.whole(0)
         urls = stores.UrlReader(self.secrets)
-        caps = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
         return {
-            s.Budget: {**dict.fromkeys(caps, stores.cap), "warn_at": fields.fractions},
+            s.Budget: {**dict.fromkeys(s.CAP_KEYS.values(), stores.cap), "warn_at": fields.fractions},
             s.CircuitBreaker: {
                 "error_threshold": one, "reset_timeout": none, "half_open_requests": one, "window": one,
             },

@@ -6,6 +6,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from agentgateway.config.schema import CAP_KEYS, Budget
 from agentgateway.domain.caps import CapName
 from agentgateway.domain.fleet import AgentState, Fleet
 from agentgateway.domain.lease import LARGEST_CAP
@@ -20,7 +21,6 @@ MAX_DOLLARS: Final = 10**9
 """As in the configuration, caps stay below this."""
 
 Amount = int | float | str | None | UnsetType
-_CAPS: Final = ("max_cost_per_hour", "max_cost_per_day", "max_cost_total")
 
 
 class Why(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,11 +50,12 @@ class NewCaps(msgspec.Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if not self.nanos() and self.set_by is UNSET:
-            raise ValueError(f"expected one or more of {', '.join(_CAPS)}, got none")
+            raise ValueError(f"expected one or more of {', '.join(CAP_KEYS.values())}, got none")
 
     def nanos(self) -> dict[str, int | None]:
         """The caps that are given, in nano-dollars."""
-        return {name: _nano(name, amount) for name in _CAPS if not isinstance(amount := getattr(self, name), UnsetType)}
+        given = {name: getattr(self, name) for name in CAP_KEYS.values()}
+        return {name: _nano(name, amount) for name, amount in given.items() if not isinstance(amount, UnsetType)}
 
 
 def _nano(name: str, amount: int | float | str | None) -> int | None:
@@ -112,12 +113,16 @@ def change_caps(fleet: Fleet, agent: AgentState, asked: NewCaps, now: Moment) ->
         for name, cap in given.items():
             if cap is not None and cap > LARGEST_CAP:
                 raise CapTooLarge(f"{name}: expected at most {LARGEST_CAP // NANO:,} dollars with a shared store")
-    before = {name: getattr(agent.budget, name) for name in _CAPS}
-    rest = before if asked.set_by is UNSET else {name: getattr(agent.config.budget, name) for name in _CAPS}
+    before = _caps(agent.budget)
+    rest = before if asked.set_by is UNSET else _caps(agent.config.budget)
     fleet.set_caps(agent, Caps(**{**rest, **given}) if given else None, now)
-    after = {name: getattr(agent.budget, name) for name in _CAPS}
+    after = _caps(agent.budget)
     changed = [f"{name} {_money(before[name])} -> {_money(cap)}" for name, cap in after.items() if cap != before[name]]
     return ("" if given else "the file's caps again: ") + (", ".join(changed) or "all caps as they were")
+
+
+def _caps(budget: Budget) -> dict[str, int | None]:
+    return {name: getattr(budget, name) for name in CAP_KEYS.values()}
 
 
 def _money(nano: int | None) -> str:

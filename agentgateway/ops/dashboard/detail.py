@@ -1,17 +1,15 @@
 """More about one agent than its row says, and the streams that are open."""
 
-from typing import Any, Final
+from typing import Any
 
+from agentgateway.config.schema import CAP_KEYS
 from agentgateway.domain.audit import iso
-from agentgateway.domain.caps import CapName
 from agentgateway.domain.facts import Facts
 from agentgateway.domain.fleet import AgentState
 from agentgateway.domain.money import NANO
 from agentgateway.ops.dashboard.rows import row_view
 from agentgateway.ops.dashboard.shared import Shared, Stream
 
-KEYS: Final[dict[CapName, str]] = {"hour": "max_cost_per_hour", "day": "max_cost_per_day", "total": "max_cost_total"}
-"""Of caps, in a budget."""
 MAX_STREAMS = 500
 """Streams listed; the oldest, which are those that may be stuck."""
 
@@ -38,7 +36,7 @@ def caps_of_operator(agent: AgentState) -> dict[str, float | None]:
     given, now = agent.config.budget, agent.budget
     return {
         name: None if cap is None else cap / NANO
-        for name, key in KEYS.items()
+        for name, key in CAP_KEYS.items()
         if (cap := getattr(given, key)) != getattr(now, key)
     }
 

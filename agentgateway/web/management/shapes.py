@@ -2,6 +2,7 @@
 
 from typing import Any, Final, get_args
 
+from agentgateway.config.schema import CAP_KEYS
 from agentgateway.domain.audit import AuditRecord
 from agentgateway.domain.exchange import Outcome
 from agentgateway.web.management.problems import Code
@@ -38,7 +39,7 @@ CAPS: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
     "minProperties": 1,
-    "properties": dict.fromkeys(("max_cost_per_hour", "max_cost_per_day", "max_cost_total"), CAP)
+    "properties": dict.fromkeys(CAP_KEYS.values(), CAP)
     | {"set_by": {"const": "file", "description": "Caps left out are those of the configuration again."}},
     "example": {"max_cost_per_hour": 5, "max_cost_total": None},
 }
