@@ -152,6 +152,11 @@ class Exchange(msgspec.Struct, eq=False):
         return self.asked.model if self.asked is not None else None
 
     @property
+    def wanted_model(self) -> str | None:
+        """The model that an answer is asked of: the one that the caller named, else the agent's, which is put in."""
+        return self.requested_model or (self.agent.config.model if self.agent is not None else None)
+
+    @property
     def path(self) -> str:
         """The path that goes upstream, without its query."""
         return self.uri_upstream.partition("?")[0]

@@ -53,7 +53,7 @@ class Choose(Quiet):
 
     def _target(self, exchange: Exchange, name: str, now: Moment) -> Target:
         assert exchange.asked is not None and exchange.agent is not None
-        provider, model = self._providers[name], exchange.asked.model or exchange.agent.config.model
+        provider, model = self._providers[name], exchange.wanted_model
         exchange.model = model
         if model or (exchange.surface is not None and exchange.surface.owed):
             rates = self._prices.rates_of_call(provider, model, None, now.wall, exchange.asked.context)

@@ -17,7 +17,8 @@ from agentgateway.pipeline.onion import Answer, Quiet
 
 _SESSION = (b"x-claude-code-session-id", b"x-session-id", b"session-id", b"session_id")
 
-_PLACES = (b"x-api-key", b"authorization", b"x-goog-api-key", b"api-key")
+CREDENTIALS = (b"x-api-key", b"authorization", b"x-goog-api-key", b"api-key")
+"""Fields in which SDKs send an API key, in the order in which they are looked at."""
 _QUERY = b"?key"
 """Stands for the query's `key`, where Google's SDKs may put one."""
 
@@ -154,7 +155,7 @@ class Identify(Quiet):
 
 def _presented(exchange: Exchange) -> Iterator[tuple[bytes, bytes]]:
     """What may be a gateway key, and where it stands."""
-    for place in _PLACES:
+    for place in CREDENTIALS:
         if place in exchange.head:
             for value in _all(exchange, place):
                 scheme, _, token = value.strip().partition(b" ")

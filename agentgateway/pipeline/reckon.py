@@ -61,10 +61,7 @@ class Reckoner:
         context = reading.context
         if context is None and exchange.asked is not None:
             context = exchange.asked.context
-        requested = exchange.requested_model
-        if requested is None and exchange.agent is not None:
-            requested = exchange.agent.config.model  # was put in, or is at least what was reserved for
-        rates = self.prices.rates_of_call(target.provider, exchange.model, requested, now.wall, context)
+        rates = self.prices.rates_of_call(target.provider, exchange.model, exchange.wanted_model, now.wall, context)
         rates = rates or target.rates
         exchange.rates = rates
         if rates is not None and rates.assumed:

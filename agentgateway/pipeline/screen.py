@@ -26,7 +26,7 @@ class Screen(Quiet):
                 exchange.borrowed += 1
                 agent.link.urge(agent.id)
                 return BORROW
-            asked = exchange.requested_model or (agent.config.model if exchange.surface.billable else None)
+            asked = exchange.wanted_model if exchange.surface.billable else exchange.requested_model
             exchange.verdict = verdict = agent.judge(now, asked)
             if verdict.pause is not None or verdict.alerts:
                 self._fleet.apply(agent, verdict, now)

@@ -19,7 +19,7 @@ from agentgateway.web.headers import answer_fields, learned
 from agentgateway.web.incoming import Incoming, forget, on_gone
 from agentgateway.web.live import Live
 from agentgateway.web.outcome import conclude, given_up, provider_of
-from agentgateway.web.relay import DRAINED, ENDED, SPENT, WHOLE, Cut, Ending, Relay, watch_whole
+from agentgateway.web.relay import DRAINED, ENDED, WHOLE, Cut, Ending, Relay, watch_whole
 from agentgateway.web.work import Work
 from agentgateway.wire.errors import CallerGone, HeadTimeout, WireError
 from agentgateway.wire.headers import raw
@@ -107,7 +107,8 @@ class Call:
     def _spent(self) -> None:
         """A cap is reached."""
         agent = self._exchange.agent
-        self._stop(SPENT if agent is None else spent_up(agent.account, self._live.moment()))
+        assert agent is not None  # who reserved
+        self._stop(spent_up(agent.account, self._live.moment()))
 
     def _stop(self, why: Cut) -> None:
         """Cut the answer, or give the call up that has none yet."""

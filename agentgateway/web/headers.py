@@ -7,6 +7,7 @@ from agentgateway.config.schema import Provider, Secret
 from agentgateway.domain.exchange import Exchange
 from agentgateway.domain.moment import Moment
 from agentgateway.domain.money import dollars
+from agentgateway.pipeline.identify import CREDENTIALS
 from agentgateway.wire.headers import Field
 
 HOP_BY_HOP = frozenset(
@@ -30,8 +31,7 @@ _FROM_CALLER = HOP_BY_HOP | {
     b"x-agent-id",
     b"http2-settings",
 }
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
-_WITHOUT_CREDENTIALS = _FROM_CALLER | CREDENTIALS
+_WITHOUT_CREDENTIALS = _FROM_CALLER.union(CREDENTIALS)
 _IDENTITY = (b"Accept-Encoding", b"identity")
 _FROM_PROVIDER = HOP_BY_HOP | {
     b"x-agentgateway-request-id",
@@ -40,7 +40,7 @@ _FROM_PROVIDER = HOP_BY_HOP | {
 }
 """What it says of a call's record and budget it says as a gateway, too: the caller's is this one."""
 _AND_LENGTH = _FROM_PROVIDER | {b"content-length"}
-_PROTECTED = frozenset({b"content-length", b"content-type", b"content-encoding", b"host"}) | CREDENTIALS
+_PROTECTED = frozenset({b"content-length", b"content-type", b"content-encoding", b"host", *CREDENTIALS})
 """What `Connection` may not take away: the message would change its meaning."""
 
 
